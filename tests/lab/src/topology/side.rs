@@ -1,0 +1,112 @@
+//! Setting one side of the link up: sysctls, addresses, routes, neighbours.
+
+use std::{fs, io::Write as _, net::IpAddr, process::Stdio, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{link, netns::Netns};
+
+const CARRIER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Set in each namespace before the veth exists, so that it starts out with them.
+const SYSCTLS: [(&str, &str); 12] = [
+    ("ipv6/conf/default/addr_gen_mode", "1"), // 1: no link-local address
+    ("ipv6/conf/default/accept_ra", "0"),
+    ("ipv6/conf/default/autoconf", "0"),
+    ("ipv6/conf/default/accept_dad", "0"),
+    ("ipv6/conf/default/router_solicitations", "0"),
+    ("ipv6/conf/all/forwarding", "0"),
+    ("ipv4/conf/all/rp_filter", "0"),
+    ("ipv4/conf/default/rp_filter", "0"),
+    ("ipv4/ip_forward", "0"),
+    // A burst of connects must be limited by the program under test, not by the queues behind it.
+    ("core/somaxconn", "16384"),
+    ("ipv4/tcp_max_syn_backlog", "16384"),
+    ("ipv4/ip_local_port_range", "10240 65535"),
+];
+
+/// One side of the link, as setting it up needs it.
+pub(super) struct Side<'a> {
+    pub(super) netns: &'a Netns,
+    pub(super) iface: &'static str,
+    pub(super) addresses: [IpAddr; 2],
+    pub(super) gateways: [IpAddr; 2],
+    pub(super) gateway_mac: [u8; 6],
+}
+
+impl Side<'_> {
+    pub(super) fn set_up(&self) -> Result<()> {
+        self.netns.run(|| link::disable_offloads(self.iface))?;
+        let iface = self.iface;
+        let mut lines = vec!["link set lo up".to_owned(), format!("link set {iface} up")];
+        lines.extend(self.addresses.map(add_address));
+        for (gateway, own) in self.gateways.into_iter().zip(self.addresses) {
+            let everything = if gateway.is_ipv4() {
+                "0.0.0.0/0"
+            } else {
+                "::/0"
+            };
+            lines.push(format!(
+                "neigh add {gateway} lladdr {} dev {iface} nud permanent",
+                mac(self.gateway_mac)
+            ));
+            lines.push(format!("route add {gateway} dev {iface} src {own}"));
+            lines.push(format!(
+                "route add {everything} via {gateway} dev {iface} src {own}"
+            ));
+        }
+        ip_batch(self.netns, &lines)
+    }
+
+    pub(super) fn wait_running(&self) -> Result<()> {
+        self.netns
+            .run(|| link::wait_running(self.iface, CARRIER_LIMIT))
+    }
+}
+
+pub(super) fn add_address(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(_) => format!("addr add {address}/32 dev lo"),
+        IpAddr::V6(_) => format!("addr add {address}/128 dev lo nodad"),
+    }
+}
+
+pub(super) fn mac(octets: [u8; 6]) -> String {
+    octets.map(|octet| format!("{octet:02x}")).join(":")
+}
+
+/// Sets what makes a namespace quiet; before it has interfaces.
+pub(super) fn set_sysctls(netns: &Netns) -> Result<()> {
+    netns.run(|| {
+        SYSCTLS.iter().try_for_each(|(key, value)| {
+            fs::write(format!("/proc/sys/net/{key}"), value)
+                .with_context(|| format!("cannot set net/{key} to {value}"))
+        })
+    })
+}
+
+/// Runs `ip -batch` inside a namespace, one command a line.
+pub(super) fn ip_batch(netns: &Netns, lines: &[String]) -> Result<()> {
+    let mut child = netns
+        .command("ip")
+        .args(["-batch", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run ip; install iproute2")?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A failed write means that ip ended early; its stderr says why.
+        let _ = stdin.write_all((lines.join("\n") + "\n").as_bytes());
+    }
+    let output = child.wait_with_output()?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "ip in {} failed: {}\nin:\n{}",
+        netns.name(),
+        stderr.trim(),
+        lines.join("\n")
+    );
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Functions with global linkage. The verifier checks each once, for any arguments, instead of once
+//! for every way that leads to it: that keeps the program far below its limit of a million steps.
+//! It takes pointer arguments for possibly null, and wants that case handled.
+
+use throttler_common::{
+    Packet,
+    abi::{NO_LIMIT, Row, SlotRecord},
+    charge::{self, Refused, encode},
+    decide_packet,
+};
+
+use crate::{
+    account,
+    policy::KernelPolicy,
+    slots::{KernelSlot, KernelSlots},
+};
+
+const UNREACHABLE: Refused = Refused {
+    limit: NO_LIMIT,
+    wait: 0,
+};
+
+/// Decides, counts and tells. Answers `reason | scope << 8 | limit << 16`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn throttler_decide(packet: *const Packet, now: u64, ifindex: u32) -> u32 {
+    // SAFETY: the callers pass a packet on their stack.
+    let Some(packet) = (unsafe { packet.as_ref() }) else {
+        return u32::MAX;
+    };
+    let policy = KernelPolicy::current();
+    let decision = decide_packet(packet, now, &policy, &KernelSlots { ifindex });
+    account::count(decision.scope, decision.reason, decision.length);
+    decision.reason as u32 | u32::from(decision.scope) << 8 | u32::from(decision.limit) << 16
+}
+
+/// [`charge::check`], encoded.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn throttler_check(
+    row: *const Row,
+    slot: *mut SlotRecord,
+    packet: *const Packet,
+    now: u64,
+) -> u64 {
+    // SAFETY: the callers pass a row and a slot that are map values, and the packet of their caller.
+    let arguments = unsafe { (row.as_ref(), KernelSlot::from_ptr(slot), packet.as_ref()) };
+    let (Some(row), Some(slot), Some(packet)) = arguments else {
+        return encode(Err(UNREACHABLE));
+    };
+    encode(charge::check(row, &slot, packet, now))
+}
+
+/// [`charge::admit`], encoded; counts attempts that ran out.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn throttler_admit(
+    row: *const Row,
+    slot: *mut SlotRecord,
+    packet: *const Packet,
+    now: u64,
+) -> u64 {
+    // SAFETY: as in `throttler_check`.
+    let arguments = unsafe { (row.as_ref(), KernelSlot::from_ptr(slot), packet.as_ref()) };
+    let (Some(row), Some(slot), Some(packet)) = arguments else {
+        return encode(Err(UNREACHABLE));
+    };
+    let result = charge::admit(row, &slot, packet, now);
+    if matches!(result, Err(Refused { limit: NO_LIMIT, .. })) {
+        account::contended();
+    }
+    encode(result)
+}
+
+/// [`charge::undo`] of all limits.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn throttler_undo(
+    row: *const Row,
+    slot: *mut SlotRecord,
+    packet: *const Packet,
+) -> u32 {
+    // SAFETY: as in `throttler_check`.
+    let arguments = unsafe { (row.as_ref(), KernelSlot::from_ptr(slot), packet.as_ref()) };
+    if let (Some(row), Some(slot), Some(packet)) = arguments {
+        charge::undo(row, &slot, packet, throttler_common::abi::MAX_LIMITS);
+    }
+    0
+}

@@ -1,0 +1,60 @@
+//! Packet access: the only place where packet memory is read.
+
+use core::arch::asm;
+
+use aya_ebpf::{helpers::generated::bpf_xdp_get_buff_len, programs::XdpContext};
+use throttler_common::Frame;
+
+/// Offsets beyond this are out of reach: the longest chain of headers that the parser walks ends
+/// well below, and the verifier needs a bound that it can see.
+const REACH: usize = 0x3fff;
+
+/// The linear part of an XDP buffer, from `start` on.
+pub(crate) struct XdpFrame<'a> {
+    ctx: &'a XdpContext,
+    start: usize,
+    end: usize,
+    skip: u32,
+}
+
+impl<'a> XdpFrame<'a> {
+    #[inline(always)]
+    pub(crate) fn new(ctx: &'a XdpContext, skip: u32) -> Self {
+        Self {
+            ctx,
+            start: ctx.data(),
+            end: ctx.data_end(),
+            skip,
+        }
+    }
+}
+
+impl Frame for XdpFrame<'_> {
+    #[inline(always)]
+    fn length(&self) -> u32 {
+        // SAFETY: the context is the one the kernel gave this run. The helper (5.18) is a load and an
+        // add; the linear part alone would make a jumbo frame look truncated.
+        let total = unsafe { bpf_xdp_get_buff_len(self.ctx.ctx) } as u32;
+        total.saturating_sub(self.skip)
+    }
+
+    #[inline(always)]
+    fn get<const N: usize>(&self, offset: u32) -> Option<&[u8; N]> {
+        let mut offset = offset as usize + self.skip as usize;
+        // The optimiser knows a bound for `offset` that the verifier cannot derive; hidden from it,
+        // the mask below stays in the program. No header lies beyond the mask.
+        // SAFETY: a move onto itself; the register is only made opaque.
+        unsafe { asm!("{0} = {0}", inout(reg) offset, options(nomem, nostack, preserves_flags)) };
+        offset &= REACH;
+        let mut at = self.start + offset;
+        // Kept as one register, so that the bounds check and the access use the same pointer.
+        // SAFETY: as above.
+        unsafe { asm!("{0} = {0}", inout(reg) at, options(nomem, nostack, preserves_flags)) };
+        if at + N > self.end {
+            return None;
+        }
+        // SAFETY: `N` bytes from `at` on lie between `data` and `data_end`, which the kernel keeps
+        // readable for this run; an array of bytes has no alignment or validity to hold.
+        Some(unsafe { &*(at as *const [u8; N]) })
+    }
+}

@@ -1,0 +1,93 @@
+//! One generation's tables, read from the bank in force.
+
+use aya_ebpf::btf_maps::lpm_trie::Key;
+use throttler_common::{
+    Family, Policies,
+    abi::{
+        Active, BANKS, ClassChain, ClassKey, Destination, MAX_CELLS, MAX_DESTINATIONS, MAX_ROWS,
+        PolicyHead, Row,
+    },
+};
+
+use crate::{account, atomic, maps};
+
+/// The bank in force when the packet came in. A publish writes the other bank, flips, and waits
+/// until every packet that may have seen this one is done before it writes here again.
+pub(crate) struct KernelPolicy {
+    bank: u32,
+    paused_until: u64,
+}
+
+impl KernelPolicy {
+    #[inline(always)]
+    pub(crate) fn current() -> Self {
+        let Some(active) = maps::ACTIVE.get_ptr(0) else {
+            return Self {
+                bank: BANKS as u32,
+                paused_until: u64::MAX,
+            };
+        };
+        // SAFETY: the array's one value lives as long as the program; its words are aligned, and
+        // userspace writes each in one piece.
+        unsafe {
+            let word = atomic::load(active.cast::<u64>());
+            Self {
+                bank: word as u32 % BANKS as u32,
+                paused_until: atomic::load(&raw const (*active.cast::<Active>()).paused_until),
+            }
+        }
+    }
+}
+
+impl Policies for KernelPolicy {
+    #[inline(always)]
+    fn bank(&self) -> u8 {
+        self.bank as u8
+    }
+
+    #[inline(always)]
+    fn paused_until(&self) -> u64 {
+        self.paused_until
+    }
+
+    #[inline(always)]
+    fn head(&self) -> Option<&PolicyHead> {
+        maps::HEADS.get(self.bank)
+    }
+
+    #[inline(always)]
+    fn port_class(&self, port: u16) -> u16 {
+        match maps::PORT_CLASSES.get(self.bank) {
+            Some(table) => table.class[usize::from(port)],
+            None => 0,
+        }
+    }
+
+    #[inline(always)]
+    fn cell(&self, index: u32) -> u8 {
+        match maps::CELLS.get(self.bank) {
+            Some(table) => table.scope[index as usize & (MAX_CELLS - 1)],
+            None => 0,
+        }
+    }
+
+    #[inline(always)]
+    fn destination(&self, family: Family, index: u32) -> Option<&Destination> {
+        let run = self.bank * 2 + family.index() as u32;
+        maps::DESTINATIONS.get(run * MAX_DESTINATIONS as u32 + index)
+    }
+
+    #[inline(always)]
+    fn row(&self, index: u32) -> Option<&Row> {
+        maps::ROWS.get(self.bank * MAX_ROWS as u32 + index)
+    }
+
+    #[inline(always)]
+    fn class(&self, key: &ClassKey) -> Option<&ClassChain> {
+        account::resolved();
+        // SAFETY: `Key<[u8; 20]>` is a packed prefix length and twenty bytes, which is what the
+        // (better aligned) `ClassKey` is in memory.
+        let key = unsafe { &*core::ptr::from_ref(key).cast::<Key<[u8; 20]>>() };
+        maps::CLASSES.get(key)
+    }
+}

@@ -1,0 +1,33 @@
+//! The entry points.
+
+use aya_ebpf::{
+    bindings::xdp_action, helpers::bpf_ktime_get_ns, macros::xdp, programs::XdpContext,
+};
+use throttler_common::{Frame, Reason, Verdict, parse::parse};
+
+use crate::{calls::throttler_decide, frame::XdpFrame};
+
+/// What an interface runs.
+#[xdp(frags)]
+pub(crate) fn throttler(ctx: XdpContext) -> u32 {
+    let packet = parse(&XdpFrame::new(&ctx, 0));
+    // SAFETY: the helper takes no arguments and has no preconditions.
+    let now = unsafe { bpf_ktime_get_ns() };
+    let decision = throttler_decide(&raw const packet, now, ctx.ingress_ifindex() as u32);
+    match Reason::from_index(decision as u8).map(Reason::verdict) {
+        Some(Verdict::Drop) => xdp_action::XDP_DROP,
+        Some(Verdict::Pass) | None => xdp_action::XDP_PASS,
+    }
+}
+
+/// The same step at a given time, for test runs: eight bytes of native-endian monotonic nanoseconds,
+/// then the frame. Answers `reason | scope << 8 | limit << 16`.
+#[xdp(frags)]
+pub(crate) fn throttler_at(ctx: XdpContext) -> u32 {
+    let input = XdpFrame::new(&ctx, 0);
+    let Some(now) = input.get::<8>(0) else {
+        return u32::MAX;
+    };
+    let packet = parse(&XdpFrame::new(&ctx, 8));
+    throttler_decide(&raw const packet, u64::from_ne_bytes(*now), ctx.ingress_ifindex() as u32)
+}

@@ -1,0 +1,189 @@
+//! The validated policy. Whoever holds a [`Config`] need not check anything again.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::rate::Rate;
+use super::words::{Mode, OnExit, Unit};
+
+/// A policy file that holds together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What happens to packets over a limit, unless their scope says otherwise.
+    pub mode: Mode,
+    /// IPv4 source addresses are masked to this many bits, 8..=32.
+    pub ipv4_prefix: u8,
+    /// IPv6 source addresses are masked to this many bits, 16..=128.
+    pub ipv6_prefix: u8,
+    /// Entries of the source table per address family, 1024..=16777216.
+    pub max_sources: u32,
+    /// What becomes of the program when the daemon ends.
+    pub on_exit: OnExit,
+    /// `default` first, even if the file has none, then the others in file order; with `layers` at most 255.
+    pub scopes: Vec<Scope>,
+    /// Buckets that span scopes, in file order.
+    pub layers: Vec<Layer>,
+    /// In file order; at most 1023.
+    pub plans: Vec<Plan>,
+    /// In file order; rules whose time is over are left out.
+    pub sources: Vec<SourceRule>,
+    /// When the datapath bans by itself; `None` means never.
+    pub abuse: Option<Abuse>,
+    /// Rendered, one line each, with file and line.
+    pub warnings: Vec<String>,
+}
+
+/// A named class of traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// 1..=31 characters of `[a-z0-9_-]`, beginning with a letter; unique among scopes and layers.
+    pub name: String,
+    /// Any one suffices. Empty for `default`, which takes the rest, and for no other.
+    pub matches: Vec<Match>,
+    /// Overrides [`Config::mode`].
+    pub mode: Option<Mode>,
+    /// Per source; all must hold. At most 4, in file order.
+    pub limits: Vec<Limit>,
+    /// For all sources together. At most 4, in file order.
+    pub global: Vec<Limit>,
+    /// Names of plans that `global` does not refuse.
+    pub protected: Vec<String>,
+}
+
+/// One entry of a scope's `match`; every part that is given must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// `None` is any, or TCP and UDP if there are ports.
+    pub protocol: Option<Protocol>,
+    /// Destination ports; empty is any.
+    pub ports: Vec<PortRange>,
+    /// Destination prefixes, without host bits; empty is any.
+    pub to: Vec<IpNet>,
+}
+
+/// `first..=last`, both 0..=65535 and in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortRange {
+    /// The lowest port.
+    pub first: u16,
+    /// The highest port.
+    pub last: u16,
+}
+
+/// A transport protocol, in normal form: 6, 17 and 58 have their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// 6.
+    Tcp,
+    /// 17.
+    Udp,
+    /// ICMP and ICMPv6: 1 and 58.
+    Icmp,
+    /// ICMPv6 alone: 58.
+    Icmpv6,
+    /// Any other, by its IANA protocol number.
+    Number(u8),
+}
+
+/// A set of buckets per source that several scopes share and that must hold as well as their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Like a scope's; unique among scopes and layers.
+    pub name: String,
+    /// Names of scopes, at least one; a scope is in at most one layer.
+    pub scopes: Vec<String>,
+    /// At most 4, in file order.
+    pub limits: Vec<Limit>,
+}
+
+/// A named token bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// 1..=31 characters of `[a-z0-9_-]`, beginning with a letter; unique in its scope.
+    pub name: String,
+    /// How fast the bucket refills.
+    pub rate: Rate,
+    /// The bucket's size in whole units, at least 1.
+    pub burst: u64,
+    /// What is counted.
+    pub unit: Unit,
+}
+
+/// A named set of overrides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// 1..=31 characters of `[a-z0-9_-]`, beginning with a letter.
+    pub name: String,
+    /// Scopes or layers by name; those not named keep their own limits.
+    pub scopes: Vec<(String, PlanScope)>,
+}
+
+/// What a plan makes of one scope or layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanScope {
+    /// No limit of it holds.
+    Unlimited,
+    /// By limit name; those not named keep the scope's own rate.
+    Limits(Vec<(String, PlanLimit)>),
+}
+
+/// What a plan makes of one limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanLimit {
+    /// It does not hold.
+    Unlimited,
+    /// In the unit of the scope's limit.
+    Rate {
+        /// How fast the bucket refills.
+        rate: Rate,
+        /// The bucket's size in whole units, at least 1.
+        burst: u64,
+    },
+}
+
+/// What some source prefixes resolve to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRule {
+    /// Without host bits; the longest prefix of all rules wins.
+    pub prefixes: Vec<IpNet>,
+    /// What they resolve to.
+    pub class: Class,
+    /// `None` is for good; otherwise it was in the future when the file was read.
+    pub until: Option<jiff::Timestamp>,
+    /// Free text for people.
+    pub reason: Option<String>,
+    /// Where it stands: `throttler.toml:41`, or the name of the list file.
+    pub origin: String,
+}
+
+/// What a source resolves to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// The limits of this plan.
+    Plan(String),
+    /// No limit.
+    Exempt,
+    /// Nothing passes.
+    Block,
+}
+
+/// When the datapath bans a source by itself, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Abuse {
+    /// `None`: only operators and applications ban.
+    pub ban_after: Option<BanAfter>,
+    /// The first ban, up to 366 days; it doubles each time.
+    pub ban_for: Duration,
+    /// The longest ban, at least `ban_for` and up to 366 days.
+    pub ban_max: Duration,
+}
+
+/// How many refusals in what time make a ban.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BanAfter {
+    /// At least 1.
+    pub refusals: u32,
+    /// Up to 366 days.
+    pub within: Duration,
+}

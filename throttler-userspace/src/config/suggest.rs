@@ -1,0 +1,97 @@
+//! The words of a mend: quoting what was written, listing what is known, and "did you mean".
+
+/// Longer words are no typing slips, and comparing them costs time that an attacker's file would choose.
+const LONGEST: usize = 40;
+
+/// What the file says, safe for a terminal and short enough for one line.
+pub(crate) fn quote(text: &str) -> String {
+    const SHOWN: usize = 60;
+    let mut shown: String = text
+        .chars()
+        .take(SHOWN)
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    format!("`{}`", shown.replace("\\\"", "\"").replace("\\'", "'"))
+}
+
+/// "did you mean `x`? known scopes: `a`, `x`", or only the list; `what` is a plural.
+pub(crate) fn known<'a>(
+    what: &str,
+    written: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> String {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    if candidates.is_empty() {
+        return format!("there are no {what}");
+    }
+    let list: Vec<String> = candidates.iter().map(|name| quote(name)).collect();
+    let list = format!("known {what}: {}", list.join(", "));
+    match nearest(written, candidates) {
+        Some(near) => format!("did you mean {}? {list}", quote(near)),
+        None => list,
+    }
+}
+
+/// The candidate that a slip of the fingers could have turned into `written`.
+pub(crate) fn nearest<'a>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let allowed = (written.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.len() <= LONGEST && written.len() <= LONGEST)
+        .map(|candidate| (distance(written, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.len())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Optimal string alignment: insertions, deletions, substitutions and swapped neighbours cost 1, a change of case 0.
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.to_lowercase().chars().collect();
+    let b: Vec<char> = b.to_lowercase().chars().collect();
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    rows[0] = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let changed = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (rows[i - 1][j] + 1)
+                .min(rows[i][j - 1] + 1)
+                .min(rows[i - 1][j - 1] + changed);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_slips_and_nothing_far_off() {
+        let keys = ["match", "mode", "limits", "global", "protected"];
+        assert_eq!(nearest("limts", keys), Some("limits"));
+        assert_eq!(nearest("mathc", keys), Some("match"));
+        assert_eq!(nearest("Mode", keys), Some("mode"));
+        assert_eq!(nearest("colour", keys), None);
+        assert_eq!(nearest("x", ["y"]), None);
+    }
+
+    #[test]
+    fn quotes_for_a_terminal() {
+        assert_eq!(quote("a\u{1b}[31m"), "`a\\u{1b}[31m`");
+        assert_eq!(quote(&"x".repeat(100)).chars().count(), 63);
+        assert_eq!(quote("it's \"x\""), "`it's \"x\"`");
+    }
+}

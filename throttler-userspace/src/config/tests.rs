@@ -1,0 +1,242 @@
+//! The whole stage on whole files.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-06-01T00:00:00Z".parse().unwrap()
+}
+
+fn parsed(text: &str) -> Config {
+    parse("throttler.toml", text, Path::new(""), now()).unwrap()
+}
+
+const EXAMPLE: &str = r#"
+[throttler]
+mode = "enforce"
+ipv4_prefix = 24
+on_exit = "keep"
+[scopes.api]
+match = [{ protocol = "tcp", ports = ["443", "8000-8099", 9000], to = ["203.0.113.0/24", "2001:db8::/32"] }]
+mode = "monitor"
+protected = ["pro"]
+[scopes.api.limits]
+burst     = { rate = "10/min", unit = "connections" }
+flood     = { rate = "1000/s", burst = 2000, unit = "packets" }
+volume    = { rate = "1.5M/s", burst = "64Ki", unit = "bytes" }
+[scopes.api.global]
+total = { rate = "100000/s", unit = "packets" }
+[scopes.default.limits]
+flood = { rate = "0.5/s" }
+[layers.by_address]
+scopes = ["api"]
+[layers.by_address.limits]
+total = { rate = "200/hour", unit = "connections" }
+[plans.pro.api]
+burst = "100/min"
+flood = { rate = "5/s", burst = 7 }
+volume = "unlimited"
+[plans.pro.by_address]
+total = "400/hour"
+[plans.enterprise]
+api = "unlimited"
+[[sources]]
+from = ["198.51.100.0/24"]
+plan = "pro"
+[[sources]]
+from = ["10.0.0.0/8", "2001:db8::/64"]
+exempt = true
+reason = "staff VPN"
+[[sources]]
+from = ["192.0.2.0/24"]
+block = true
+until = 2027-01-01T00:00:00+01:00
+[[sources]]
+from = ["192.0.2.0/24"]
+block = true
+until = "2025-01-01T00:00:00Z"
+[abuse]
+ban_after = { refusals = 100, within = "10s" }
+ban_for = "1min"
+ban_max = "1h"
+"#;
+
+#[test]
+fn reads_everything() {
+    let config = parsed(EXAMPLE);
+    assert_eq!((config.mode, config.on_exit), (Mode::Enforce, OnExit::Keep));
+    assert_eq!(
+        (config.ipv4_prefix, config.ipv6_prefix, config.max_sources),
+        (24, 64, 262_144)
+    );
+    let [default, api] = config.scopes.as_slice() else {
+        panic!("{:?}", config.scopes);
+    };
+    assert_eq!(
+        (default.name.as_str(), default.limits[0].burst),
+        ("default", 1)
+    );
+    assert_eq!(api.mode, Some(Mode::Monitor));
+    assert_eq!(api.atoms().len(), 6);
+    let bursts: Vec<u64> = api.limits.iter().map(|limit| limit.burst).collect();
+    assert_eq!(bursts, [10, 2000, 65_536]);
+    assert_eq!(api.limits[0].rate.to_string(), "10/min");
+    assert_eq!(api.limits[2].unit, Unit::Bytes);
+    assert_eq!(
+        (api.global.len(), api.protected.as_slice()),
+        (1, &["pro".to_owned()][..])
+    );
+    assert_eq!(config.layers[0].scopes, ["api"]);
+    let PlanScope::Limits(pro) = &config.plans[0].scopes[0].1 else {
+        panic!("{:?}", config.plans);
+    };
+    assert!(matches!(&pro[0].1, PlanLimit::Rate { burst: 100, .. }));
+    assert!(matches!(&pro[1].1, PlanLimit::Rate { burst: 7, .. }));
+    assert_eq!(pro[2].1, PlanLimit::Unlimited);
+    assert_eq!(
+        config.plans[1].scopes,
+        [("api".to_owned(), PlanScope::Unlimited)]
+    );
+    let abuse = config.abuse.unwrap();
+    assert_eq!(abuse.ban_after.unwrap().within, Duration::from_secs(10));
+    assert_eq!(
+        (abuse.ban_for.as_secs(), abuse.ban_max.as_secs()),
+        (60, 3600)
+    );
+}
+
+#[test]
+fn reads_sources_and_leaves_out_what_has_ended() {
+    let config = parsed(EXAMPLE);
+    assert_eq!(config.sources.len(), 3);
+    assert_eq!(config.sources[0].class, Class::Plan("pro".to_owned()));
+    assert_eq!(config.sources[1].reason.as_deref(), Some("staff VPN"));
+    assert_eq!(config.sources[1].origin, "throttler.toml:33");
+    assert_eq!(
+        config.sources[2].until,
+        Some("2026-12-31T23:00:00Z".parse().unwrap())
+    );
+    insta::assert_snapshot!(config.warnings.join("\n"));
+}
+
+#[test]
+fn an_empty_file_limits_nothing() {
+    let config = parsed("");
+    assert_eq!(config.scopes.len(), 1);
+    assert_eq!(config.scopes[0].name, "default");
+    assert!(config.scopes[0].limits.is_empty() && config.warnings.is_empty());
+}
+
+#[test]
+fn the_default_scope_comes_first() {
+    let config = parsed(
+        "[scopes.b]\nmatch=[{protocol=1}]\n[scopes.a]\nmatch=[{protocol=2}]\n[scopes.default]\n",
+    );
+    let names: Vec<&str> = config
+        .scopes
+        .iter()
+        .map(|scope| scope.name.as_str())
+        .collect();
+    assert_eq!(names, ["default", "b", "a"]);
+}
+
+#[test]
+fn legal_overlaps_and_nestings_pass() {
+    parsed(
+        r#"
+[scopes.https]
+match = [{ protocol = "tcp", ports = ["443"] }]
+[scopes.web]
+match = [{ protocol = "tcp", ports = ["400-499"] }, { protocol = "tcp", ports = ["443"], to = ["10.0.0.0/8"] }]
+[scopes.both]
+match = [{ ports = ["443"] }]
+[scopes.tcp]
+match = [{ protocol = "tcp" }]
+[[sources]]
+from = ["10.0.0.0/8"]
+exempt = true
+[[sources]]
+from = ["10.0.0.0/8"]
+block = true
+until = "2027-01-01T00:00:00Z"
+[[sources]]
+from = ["10.0.0.0/16", "10.0.0.0/24", "10.0.0.0/16"]
+block = true
+until = "2027-01-01T00:00:00Z"
+"#,
+    );
+}
+
+#[test]
+fn a_million_list_lines_take_a_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: String = (0..1_000_000_u32)
+        .map(|n| {
+            format!(
+                "{}/32\n",
+                std::net::Ipv4Addr::from(n.wrapping_mul(2_654_435_761))
+            )
+        })
+        .collect();
+    std::fs::write(dir.path().join("big.txt"), lines).unwrap();
+    let text = "[[sources]]\nfile = 'big.txt'\nblock = true\n[[sources]]\nfile = 'big.txt'\nexempt = true\n";
+    let started = std::time::Instant::now();
+    let error = parse("t.toml", text, dir.path(), now()).unwrap_err();
+    assert_eq!(
+        error.diagnostics().len(),
+        1,
+        "one conflict for each pair of rules"
+    );
+    // Quadratic would be hours; this leaves room for a slow machine and a debug build.
+    assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = load(&dir.path().join("none.toml")).unwrap_err();
+    assert!(missing.to_string().contains("No such file"), "{missing}");
+    let latin = dir.path().join("latin.toml");
+    std::fs::write(&latin, b"# ok\n# caf\xe9\n").unwrap();
+    assert!(
+        load(&latin)
+            .unwrap_err()
+            .to_string()
+            .contains("line 2 is not UTF-8")
+    );
+    assert!(load(dir.path()).is_err());
+}
+
+#[test]
+fn colour_is_opt_in() {
+    let error = parse("t.toml", "x = 1", Path::new(""), now()).unwrap_err();
+    assert!(!error.to_string().contains('\u{1b}'));
+    assert!(error.render(true).contains('\u{1b}'));
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC*") {
+        let _ = parse("t.toml", &text, Path::new(""), now());
+    }
+
+    // Cuts and doublings of a real file reach far deeper than random text.
+    #[test]
+    fn no_mangled_policy_panics(cut in 0_usize..1900, length in 0_usize..40, paste in 0_usize..1900, junk in "[\"'={}\\[\\]#\n.,0-9a-zä/]{0,6}") {
+        let mut chars: Vec<char> = EXAMPLE.chars().collect();
+        let from = cut.min(chars.len());
+        let taken: Vec<char> = chars.drain(from..(from + length).min(chars.len())).chain(junk.chars()).collect();
+        let at = paste.min(chars.len());
+        chars.splice(at..at, taken);
+        let text: String = chars.into_iter().collect();
+        if let Err(error) = parse("t.toml", &text, Path::new(""), now()) {
+            prop_assert!(!error.diagnostics().is_empty());
+            prop_assert!(error.render(true).len() > 10);
+        }
+    }
+}
