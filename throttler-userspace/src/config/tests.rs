@@ -125,6 +125,25 @@ fn reads_sources_and_leaves_out_what_has_ended() {
 }
 
 #[test]
+fn warns_of_what_works_otherwise_than_it_looks() {
+    let config = parsed(
+        r#"
+[scopes.default]
+limits = { volume = { rate = "1k/s", unit = "bytes" }, enough = { rate = "1500/s", unit = "bytes" } }
+[[sources]]
+from = ["2001:db8::/64", "2001:db8:1::1"]
+block = true
+"#,
+    );
+    let expected = [
+        "throttler.toml:3: a burst of 1000 bytes is below 1500: a full-size packet would never conform",
+        "throttler.toml:5: 2001:db8:1::1/128 of throttler.toml:4 is longer than `ipv6_prefix` (64): \
+         sources are told apart only by their first 64 bits",
+    ];
+    assert_eq!(config.warnings, expected);
+}
+
+#[test]
 fn an_empty_file_limits_nothing() {
     let config = parsed("");
     assert_eq!(config.scopes.len(), 1);
