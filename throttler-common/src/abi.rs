@@ -11,7 +11,7 @@ pub const ABI_VERSION: u32 = 1;
 
 /// Names of the maps, as the kernel and the pin directory know them.
 pub mod map {
-    /// `array[1]` of [`super::Active`]: which generation is in force.
+    /// `array[2]` of `u64`, indexed by [`super::active`]: the generation in force, and the pause.
     pub const ACTIVE: &str = "ACTIVE";
     /// `array[2]` of [`super::PolicyHead`], one a bank.
     pub const HEADS: &str = "HEADS";
@@ -151,16 +151,12 @@ impl Addr {
     }
 }
 
-/// Which generation is in force, and whether it is paused.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Active {
-    /// Generation, counted from 1; its bank is `generation % 2`. 0: nothing published yet.
-    pub generation: u32,
-    /// Zero.
-    pub reserved: u32,
+/// Indices into the `ACTIVE` map. Each word has one writer of its own and is written in one piece.
+pub mod active {
+    /// The generation in force, counted from 1; its bank is `generation % 2`. 0: nothing published.
+    pub const GENERATION: u32 = 0;
     /// Everything passes until this time, monotonic nanoseconds; `u64::MAX`: until resumed.
-    pub paused_until: u64,
+    pub const PAUSED_UNTIL: u32 = 1;
 }
 
 /// The head of one generation's tables.
@@ -329,6 +325,8 @@ pub struct ClassChain {
 pub mod chain_flag {
     /// Longer prefixes than a source's lie inside: the class depends on the full address.
     pub const MIXED: u32 = 1;
+    /// No rule names this very prefix: the entry repeats what covers it, to carry [`MIXED`].
+    pub const INHERITED: u32 = 2;
 }
 
 /// Key of the source table.
@@ -444,7 +442,6 @@ pub struct DescriptionChunk {
 }
 
 const _: () = {
-    assert!(size_of::<Active>() == 16);
     assert!(size_of::<PolicyHead>() == 328);
     assert!(size_of::<Destination>() == 40);
     assert!(size_of::<LimitParams>() == 24);

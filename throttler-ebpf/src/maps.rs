@@ -5,12 +5,12 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use throttler_common::abi::{
-    self, Active, Cells, ClassChain, DescriptionChunk, Destination, Event, PolicyHead, PortClasses,
+    self, Cells, ClassChain, DescriptionChunk, Destination, Event, PolicyHead, PortClasses,
     Row, ScopeCounters, SlotRecord, SourceKey, Stats,
 };
 
 #[btf_map]
-pub(crate) static ACTIVE: Array<Active, 1> = Array::new();
+pub(crate) static ACTIVE: Array<u64, 2> = Array::new();
 #[btf_map]
 pub(crate) static HEADS: Array<PolicyHead, { abi::BANKS }> = Array::new();
 #[btf_map]

@@ -4,8 +4,8 @@ use aya_ebpf::btf_maps::lpm_trie::Key;
 use throttler_common::{
     Family, Policies,
     abi::{
-        Active, BANKS, ClassChain, ClassKey, Destination, MAX_CELLS, MAX_DESTINATIONS, MAX_ROWS,
-        PolicyHead, Row,
+        BANKS, ClassChain, ClassKey, Destination, MAX_CELLS, MAX_DESTINATIONS, MAX_ROWS, PolicyHead,
+        Row, active,
     },
 };
 
@@ -21,19 +21,20 @@ pub(crate) struct KernelPolicy {
 impl KernelPolicy {
     #[inline(always)]
     pub(crate) fn current() -> Self {
-        let Some(active) = maps::ACTIVE.get_ptr(0) else {
+        let (Some(generation), Some(paused_until)) = (
+            maps::ACTIVE.get_ptr(active::GENERATION),
+            maps::ACTIVE.get_ptr(active::PAUSED_UNTIL),
+        ) else {
             return Self {
                 bank: BANKS as u32,
                 paused_until: u64::MAX,
             };
         };
-        // SAFETY: the array's one value lives as long as the program; its words are aligned, and
-        // userspace writes each in one piece.
+        // SAFETY: values of an array, aligned and alive as long as the program.
         unsafe {
-            let word = atomic::load(active.cast::<u64>());
             Self {
-                bank: word as u32 % BANKS as u32,
-                paused_until: atomic::load(&raw const (*active.cast::<Active>()).paused_until),
+                bank: atomic::load(generation) as u32 % BANKS as u32,
+                paused_until: atomic::load(paused_until),
             }
         }
     }

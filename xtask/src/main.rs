@@ -1,1 +1,115 @@
-fn main() {}
+//! `cargo xtask`: sets the BPF toolchain up, builds, runs, tests, measures and shows Throttler.
+
+mod bench;
+mod build;
+mod demo;
+mod run;
+mod setup;
+mod test;
+mod toolchain;
+mod workspace;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::{Failed, Workspace};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about, disable_help_subcommand = true)]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find or install what the XDP program's build needs
+    Setup,
+    /// Set up, build the release binary and print its path
+    Build,
+    /// Set up, build and run the daemon (needs root): cargo xtask run -- --iface IF
+    Run {
+        /// What `throttler run` takes
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Set up and run all tests, the end-to-end ones included (needs root)
+    Test {
+        /// What `cargo test` takes, such as a filter, or `-- --nocapture`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Measure the datapath
+    Bench,
+    /// Show a flood being stopped (needs root)
+    Demo,
+}
+
+fn main() -> ExitCode {
+    match execute(Xtask::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<Failed>() {
+            // It has already said why.
+            Some(failed) => failed.code(),
+            None => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+fn execute(command: Command) -> Result<()> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Setup => setup::command(&workspace),
+        Command::Build => build::command(&workspace),
+        Command::Run { args } => run::command(&workspace, &args),
+        // Verbatim, not as clap sees it: clap takes the `--` out of `cargo xtask test -- --nocapture`.
+        Command::Test { .. } => {
+            test::command(&workspace, &std::env::args_os().skip(2).collect::<Vec<_>>())
+        }
+        Command::Bench => bench::command(&workspace),
+        Command::Demo => demo::command(&workspace),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Command, Xtask};
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Xtask::command().debug_assert();
+    }
+
+    #[test]
+    fn run_passes_options_through() {
+        for line in [
+            &["xtask", "run", "--", "--iface", "eth0", "-c", "a b"][..],
+            &["xtask", "run", "--iface", "eth0", "-c", "a b"][..],
+        ] {
+            let parsed = Xtask::try_parse_from(line).expect("arguments of the daemon");
+            let Command::Run { args } = parsed.command else {
+                panic!("{parsed:?}");
+            };
+            assert_eq!(args, ["--iface", "eth0", "-c", "a b"]);
+        }
+    }
+
+    #[test]
+    fn test_takes_what_cargo_test_takes() {
+        for line in [
+            &["xtask", "test"][..],
+            &["xtask", "test", "buckets", "-p", "throttler-common"][..],
+            &["xtask", "test", "--", "--nocapture"][..],
+        ] {
+            let parsed = Xtask::try_parse_from(line).expect("arguments of cargo test");
+            assert!(matches!(parsed.command, Command::Test { .. }), "{parsed:?}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The command line.
+
+mod check;
+mod dump;
+mod explain;
+pub mod failure;
+mod pause;
+mod status;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::daemon;
+use crate::daemon::logging;
+
+/// Per-source rate limits at the NIC.
+///
+/// An XDP program keeps a token bucket per source and drops bursts before the kernel sees them; this
+/// command loads it, publishes a policy file to it and reads back what it does.
+#[derive(Debug, Parser)]
+#[command(name = "throttler", version, propagate_version = true)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Directory on a BPF file system where maps and links are pinned
+    #[arg(long, global = true, env = "THROTTLER_BPFFS", value_name = "DIR", default_value = "/sys/fs/bpf/throttler")]
+    pub bpffs: PathBuf,
+    /// Directory for the daemon's locks and state
+    #[arg(long, global = true, env = "THROTTLER_STATE_DIR", value_name = "DIR", default_value = "/var/lib/throttler")]
+    pub state_dir: PathBuf,
+    /// The daemon's control socket (kept for later versions: this one has none)
+    #[arg(long, global = true, env = "THROTTLER_SOCKET", value_name = "PATH", default_value = "/run/throttler/throttler.sock")]
+    pub socket: PathBuf,
+    /// Colour in diagnostics
+    #[arg(long, global = true, env = "THROTTLER_COLOR", value_enum, default_value = "auto", value_name = "WHEN")]
+    pub color: logging::Color,
+    /// More diagnostics; twice for all
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Only warnings and errors; twice for errors alone
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub quiet: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Attach to interfaces and enforce a policy until SIGTERM or SIGINT; SIGHUP reloads it
+    Run(daemon::RunArgs),
+    /// Validate a policy file; print its compiled limits and the memory it needs
+    Check(check::CheckArgs),
+    /// Show what is attached, and how it does
+    Status(status::StatusArgs),
+    /// Take the program off its interfaces and remove its pins
+    Detach(status::DetachArgs),
+    /// Let everything pass, counted as `paused`
+    Pause(pause::PauseArgs),
+    /// End a pause
+    Resume(pause::ResumeArgs),
+    /// Print counters, buckets or the policy in force
+    Dump(dump::DumpArgs),
+    /// Say what becomes of an address, and why
+    Explain(explain::ExplainArgs),
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// What [`failure::exit_code`] turns into an exit status.
+    pub fn execute(self) -> Result<()> {
+        match self.command {
+            Command::Run(args) => daemon::run(&self.common, args),
+            command => {
+                logging::init(logging::Format::Text, &self.common);
+                match command {
+                    Command::Run(_) => Ok(()),
+                    Command::Check(args) => check::check(&self.common, &args),
+                    Command::Status(args) => status::status(&self.common, &args),
+                    Command::Detach(args) => status::detach(&self.common, &args),
+                    Command::Pause(args) => pause::pause(&self.common, &args),
+                    Command::Resume(args) => pause::resume(&self.common, &args),
+                    Command::Dump(args) => dump::dump(&self.common, &args),
+                    Command::Explain(args) => explain::explain(&self.common, &args),
+                }
+            }
+        }
+    }
+}
+
+/// A prefix as an argument.
+pub(crate) fn cidr(text: &str) -> Result<ipnet::IpNet, String> {
+    crate::config::parse_cidr(text).map_err(|error| format!("{}; {}", error.message, error.help))
+}
+
+/// A duration as an argument.
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    crate::config::parse_duration(text).map_err(|error| format!("{}; {}", error.message, error.help))
+}

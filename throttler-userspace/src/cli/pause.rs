@@ -1,0 +1,59 @@
+//! `throttler pause` and `throttler resume`: the debug switch, one word that the datapath reads.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use throttler_common::abi::active;
+
+use super::Common;
+use crate::kernel::{checks, monotonic};
+use crate::report;
+
+/// Arguments of `pause`.
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// End by itself after this time (`30s`, `5min`, `1h`); the datapath ends it, also without a daemon
+    #[arg(long = "for", value_parser = super::duration, value_name = "TIME")]
+    duration: Option<Duration>,
+    /// Only this interface
+    #[arg(long, value_name = "IF")]
+    iface: Vec<String>,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// Only this interface
+    #[arg(long, value_name = "IF")]
+    iface: Vec<String>,
+}
+
+pub(super) fn pause(common: &Common, args: &PauseArgs) -> Result<()> {
+    let until = args.duration.map_or(u64::MAX, |duration| {
+        let now = u128::from(monotonic::now().monotonic_ns);
+        u64::try_from(now + duration.as_nanos()).unwrap_or(u64::MAX)
+    });
+    let said = match args.duration {
+        Some(duration) => format!("paused for {} s: everything passes", duration.as_secs()),
+        None => "paused: everything passes until `throttler resume`".to_owned(),
+    };
+    set(common, &args.iface, until, "pause", &said)
+}
+
+pub(super) fn resume(common: &Common, args: &ResumeArgs) -> Result<()> {
+    set(common, &args.iface, 0, "resume", "limits are in force again")
+}
+
+fn set(common: &Common, ifaces: &[String], until: u64, action: &str, said: &str) -> Result<()> {
+    checks::privilege(action)?;
+    for attachment in report::attachments(&common.bpffs, ifaces)? {
+        attachment
+            .tables
+            .active
+            .set(&active::PAUSED_UNTIL, &until)
+            .with_context(|| format!("{action} on {}", attachment.iface()))?;
+        println!("{}: {said}", attachment.iface());
+    }
+    Ok(())
+}

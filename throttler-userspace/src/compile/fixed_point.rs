@@ -1,0 +1,105 @@
+//! Rates to ticks. The datapath multiplies, adds and shifts; every division is done here, once.
+
+use throttler_common::abi::{LimitParams, TICK_SHIFT, unit};
+
+use crate::config::{Rate, Unit};
+
+/// An increment stays below this, so that its product with the largest packet (2^17) fits a `u64`.
+const MAX_INCREMENT: u128 = 1 << 46;
+/// Rounding an increment up may slow a rate by at most this part: 2^-16, 0.0015 %.
+const PRECISION: u128 = 1 << 16;
+const MAX_SHIFT: u8 = 32;
+
+/// Ticks a unit costs, shifted left by the returned number of bits, rounded up.
+///
+/// Packets and connections need no shift: a tick is 1/64 ns. Bytes get the smallest shift at which
+/// rounding slows the rate by less than 2^-16.
+#[must_use]
+pub fn increment(rate: &Rate, unit: Unit) -> (u64, u8) {
+    let ticks = u128::from(rate.period_ns()) << TICK_SHIFT;
+    let numerator = ticks * 10u128.pow(rate.scale());
+    let per_unit = |shift: u8| {
+        let scaled = numerator.checked_shl(u32::from(shift)).unwrap_or(u128::MAX);
+        let count = u128::from(rate.mantissa().max(1));
+        (scaled.div_ceil(count), scaled.is_multiple_of(count))
+    };
+    let enough = |shift: u8| {
+        let (increment, exact) = per_unit(shift);
+        exact || increment >= PRECISION
+    };
+    let wanted = match unit {
+        Unit::Packets | Unit::Connections => 0,
+        Unit::Bytes => (0..=MAX_SHIFT).find(|s| enough(*s)).unwrap_or(MAX_SHIFT),
+    };
+    let shift = (0..=wanted)
+        .rev()
+        .find(|shift| unit != Unit::Bytes || per_unit(*shift).0 < MAX_INCREMENT)
+        .unwrap_or(0);
+    (u64::try_from(per_unit(shift).0).unwrap_or(u64::MAX), shift)
+}
+
+/// A limit as the datapath reads it. The policy's checks bound `burst * increment` to 366 days.
+#[must_use]
+pub fn params(rate: &Rate, burst: u64, unit: Unit) -> LimitParams {
+    let (increment, shift) = increment(rate, unit);
+    let depth = (u128::from(burst) * u128::from(increment)) >> shift;
+    LimitParams {
+        increment,
+        depth: u64::try_from(depth).unwrap_or(u64::MAX >> 1),
+        changed_ago: 0,
+        unit: code(unit),
+        shift,
+        reserved: 0,
+    }
+}
+
+fn code(unit: Unit) -> u8 {
+    match unit {
+        Unit::Packets => unit::PACKETS,
+        Unit::Bytes => unit::BYTES,
+        Unit::Connections => unit::CONNECTIONS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use throttler_common::gcra;
+
+    fn rate(text: &str, unit: Unit) -> Rate {
+        Rate::parse(text, unit).expect("a valid rate")
+    }
+
+    #[test]
+    fn whole_periods_are_exact() {
+        let (increment, shift) = increment(&rate("10/min", Unit::Packets), Unit::Packets);
+        assert_eq!((increment, shift), (gcra::ticks(6_000_000_000), 0));
+        let half = params(&rate("0.5/s", Unit::Packets), 3, Unit::Packets);
+        assert_eq!(half.depth, 3 * gcra::ticks(2_000_000_000));
+    }
+
+    #[test]
+    fn round_byte_rates_are_exact_without_a_shift() {
+        for (text, ticks) in [("1M/s", 64_000), ("125M/s", 512), ("64Ki/s", 976_563)] {
+            let (increment, shift) = increment(&rate(text, Unit::Bytes), Unit::Bytes);
+            assert_eq!((increment, shift), (ticks, 0), "{text}");
+        }
+    }
+
+    #[test]
+    fn fast_odd_byte_rates_lose_less_than_their_precision() {
+        let (increment, shift) = increment(&rate("12.3G/s", Unit::Bytes), Unit::Bytes);
+        let exact = 64e9 / 12.3e9;
+        let got = increment as f64 / f64::from(1u32 << shift);
+        assert!(got >= exact && got / exact < 1.0 + 1.0 / 65_536.0, "{got} for {exact}");
+        let limit = params(&rate("12.3G/s", Unit::Bytes), 1_000_000, Unit::Bytes);
+        assert!(gcra::cost(&limit, 65_575) < 1 << 63);
+    }
+
+    #[test]
+    fn slow_byte_rates_do_not_overflow_a_large_packet() {
+        let limit = params(&rate("1/s", Unit::Bytes), 100_000, Unit::Bytes);
+        let exact = u128::from(limit.increment) * 131_072;
+        assert_eq!(u128::from(gcra::cost(&limit, 131_072)), exact >> limit.shift);
+    }
+}

@@ -1,0 +1,90 @@
+//! `Config -> PolicyTables`: the tables that the datapath reads, and the description that people read.
+//!
+//! Pure: time, the earlier generation and the policy are arguments. Identifiers of scopes, plans and
+//! limits are kept by name from the earlier generation, so that counters and buckets go on.
+
+mod classes;
+mod classifier;
+mod describe;
+mod description;
+mod fixed_point;
+mod identify;
+mod rows;
+mod tables;
+
+pub use classes::covering_chain;
+pub use description::{
+    Description, LimitDescription, OverrideDescription, PlanDescription, RuleDescription,
+    ScopeDescription, ScopeKind,
+};
+pub use fixed_point::{increment, params};
+pub use tables::{Clock, PolicyTables, Previous};
+
+use crate::config::Config;
+
+/// What a valid policy can still fail by: more than the maps hold.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// Scope and layer names used since the program was attached.
+    #[error(
+        "{0} scope and layer names have been used since the program was attached, at most 255 are kept apart; \
+         `throttler detach` and `throttler run` start anew"
+    )]
+    TooManyScopes(usize),
+    /// Rows of plans and scopes.
+    #[error(
+        "{plans} plans times {scopes} scopes and layers need {need} rows, there are {max}; use fewer plans or scopes",
+        max = throttler_common::abi::MAX_ROWS
+    )]
+    TooManyRows {
+        /// Plans, "no plan" included.
+        plans: usize,
+        /// Scope identifiers in use.
+        scopes: usize,
+        /// Their product.
+        need: usize,
+    },
+    /// Cells of the classifier.
+    #[error(
+        "the scopes' matches cut traffic into {destinations} destination, {protocols} protocol and {ports} port \
+         classes, {need} cells of at most {max}; use fewer distinct port ranges or destinations",
+        max = throttler_common::abi::MAX_CELLS
+    )]
+    TooManyCells {
+        /// Destination classes.
+        destinations: usize,
+        /// Protocol classes.
+        protocols: usize,
+        /// Port classes.
+        ports: usize,
+        /// Their product.
+        need: usize,
+    },
+    /// Class prefixes.
+    #[error(
+        "{need} source prefixes, the trie holds {max} of one policy; merge neighbouring prefixes",
+        max = throttler_common::abi::MAX_CLASSES / 2
+    )]
+    TooManyClasses {
+        /// Entries that the policy needs.
+        need: usize,
+    },
+}
+
+/// Compiles a policy as the generation that follows `previous` (or generation 1).
+///
+/// # Errors
+/// Where the maps cannot hold the policy.
+pub fn compile(
+    config: &Config,
+    previous: Option<&Previous>,
+    clock: Clock,
+) -> Result<PolicyTables, CompileError> {
+    let ids = identify::identify(config, previous.map(|p| &p.description))?;
+    let generation = previous.map_or(0, |p| p.description.generation) + 1;
+    let classified = classifier::classify(config, &ids)?;
+    let rows = rows::rows(config, &ids, previous)?;
+    let classes = classes::classes(config, &ids, clock)?;
+    let description = describe::describe(config, &ids, generation, clock, classes.prefixes);
+    Ok(tables::assemble(config, generation, classified, rows, classes, description))
+}

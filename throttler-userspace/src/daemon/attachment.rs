@@ -1,0 +1,111 @@
+//! Interfaces under this daemon.
+
+use std::os::fd::AsFd as _;
+
+use anyhow::{Context as _, Result};
+
+use super::{RunArgs, policy};
+use crate::cli::Common;
+use crate::cli::failure::{Failure, Status};
+use crate::compile::{self, Description};
+use crate::config::Config;
+use crate::kernel::load::{self, Reuse};
+use crate::kernel::pins::Pins;
+use crate::kernel::tables::Tables;
+use crate::kernel::{interface, link, monotonic, publish};
+
+/// One interface that is enforced.
+pub(super) struct Attached {
+    pub(super) pins: Pins,
+    pub(super) tables: Tables,
+    pub(super) description: Description,
+}
+
+/// Attaches to every interface, or to none that was not attached before.
+pub(super) fn attach_all(common: &Common, args: &RunArgs, config: &Config) -> Result<Vec<Attached>> {
+    // Before anything is made: a name that does not exist, a foreign program.
+    for iface in &args.iface {
+        interface::find(iface)?;
+    }
+    for other in Pins::other_abis(&common.bpffs)? {
+        log::warn!(
+            "{} holds pins of another version ({other}), which are left alone: detach them with that version's tool",
+            common.bpffs.display()
+        );
+    }
+    let mut attached = Vec::new();
+    for iface in &args.iface {
+        let pins = Pins::of(&common.bpffs, iface);
+        let fresh = !pins.exist();
+        match attach(&pins, args, config) {
+            Ok(one) => attached.push((one, fresh)),
+            Err(error) => {
+                if fresh && pins.exist() {
+                    undo(&pins);
+                }
+                for (one, fresh) in attached {
+                    if fresh {
+                        undo(&one.pins);
+                    }
+                }
+                return Err(error).with_context(|| format!("cannot protect {iface}"));
+            }
+        }
+    }
+    Ok(attached.into_iter().map(|(one, _)| one).collect())
+}
+
+fn undo(pins: &Pins) {
+    if let Err(error) = pins.remove() {
+        log::error!("{}: cleaning up: {error:#}", pins.iface);
+    }
+}
+
+fn attach(pins: &Pins, args: &RunArgs, config: &Config) -> Result<Attached> {
+    let loaded = load::load(pins, load::PROGRAM, config.max_sources)?;
+    match &loaded.reuse {
+        Reuse::Fresh => {}
+        Reuse::Adopted => log::info!("{}: adopted the pinned maps; buckets and counters go on", pins.iface),
+        Reuse::Replaced(why) => {
+            log::warn!("{}: the pinned maps could not be kept ({why}); started anew", pins.iface);
+        }
+    }
+    let description = publish(&loaded.tables, args, config)?;
+    // Before the program is attached: whoever waits for the line below must not see this one later.
+    log::info!("{}: policy generation {} in force", pins.iface, description.generation);
+    let done = link::attach(pins, loaded.program.as_fd(), args.xdp_mode)?;
+    if let Some(why) = &done.fallback {
+        log::warn!(
+            "{}: native XDP is not to be had ({why}); running in generic mode, which costs more a packet",
+            pins.iface
+        );
+    }
+    log::info!(
+        "{} on {} ({} XDP{})",
+        if description.mode == "monitor" { "monitoring" } else { "enforcing" },
+        pins.iface,
+        done.mode.as_str(),
+        if done.replaced { ", program replaced in place" } else { "" },
+    );
+    Ok(Attached {
+        pins: pins.clone(),
+        tables: loaded.tables,
+        description,
+    })
+}
+
+/// Compiles and publishes a policy as the next generation.
+pub(super) fn publish(tables: &Tables, args: &RunArgs, config: &Config) -> Result<Description> {
+    let previous = match publish::previous(tables) {
+        Ok(previous) => previous,
+        Err(error) => {
+            log::warn!("the earlier policy's description cannot be read ({error:#}); names start anew");
+            None
+        }
+    };
+    let compiled = compile::compile(config, previous.as_ref(), monotonic::now());
+    let mut tables_of = compiled.map_err(|error| Failure::new(Status::BadPolicy, error.to_string()))?;
+    tables_of.description.policy = policy::name(args);
+    publish::publish(tables, &tables_of)?;
+    Ok(tables_of.description)
+}

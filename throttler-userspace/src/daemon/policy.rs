@@ -1,0 +1,59 @@
+//! The policy that the daemon was told to enforce.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::RunArgs;
+use crate::cli::failure::{Failure, Status};
+use crate::config::{self, Config, ConfigError, Mode};
+
+const DEFAULT: &str = include_str!("../default-policy.toml");
+
+/// Loads the policy file, or the embedded default, and applies the flags that override it.
+///
+/// # Errors
+/// Status 78 with every error of the file.
+pub(super) fn load(args: &RunArgs, color: bool) -> Result<Config> {
+    let loaded = match &args.config {
+        Some(path) => config::load(path),
+        None => config::parse(EMBEDDED, DEFAULT, Path::new(""), jiff::Timestamp::now()),
+    };
+    let bad = |error: ConfigError| {
+        let text = error.render(color);
+        Failure::new(Status::BadPolicy, format!("bad policy\n{}", text.trim_end()))
+    };
+    let mut config = loaded.map_err(bad)?;
+    if args.config.is_none() {
+        log::warn!(
+            "no policy file (-c FILE): the embedded default policy is in force, in monitor mode; nothing is dropped"
+        );
+    }
+    if args.monitor {
+        config.mode = Mode::Monitor;
+        for scope in &mut config.scopes {
+            scope.mode = None;
+        }
+    }
+    if let Some(on_exit) = args.on_exit {
+        config.on_exit = on_exit.into();
+    }
+    for warning in &config.warnings {
+        log::warn!("{warning}");
+    }
+    Ok(config)
+}
+
+/// The name of the embedded policy in messages and `status`.
+pub(super) const EMBEDDED: &str = "embedded default";
+
+/// The policy's name in `status`.
+pub(super) fn name(args: &RunArgs) -> String {
+    match &args.config {
+        Some(path) => std::fs::canonicalize(path)
+            .unwrap_or_else(|_| path.clone())
+            .display()
+            .to_string(),
+        None => EMBEDDED.to_owned(),
+    }
+}

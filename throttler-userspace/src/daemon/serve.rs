@@ -1,0 +1,167 @@
+//! Signals and events, until SIGTERM or SIGINT.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::{JoinSet, LocalSet};
+
+use super::abuse::{self, Names};
+use super::attachment::{self, Attached};
+use super::events::Ring;
+use super::{RunArgs, policy};
+use crate::cli::Common;
+use crate::config::{Config, OnExit};
+use crate::kernel::pins::Pins;
+
+pub(super) async fn serve(
+    args: &RunArgs,
+    config: Config,
+    attached: Vec<Attached>,
+    common: &Common,
+) -> Result<()> {
+    let local = LocalSet::new();
+    local.run_until(serve_local(args, config, attached, common)).await
+}
+
+async fn serve_local(
+    args: &RunArgs,
+    mut config: Config,
+    mut attached: Vec<Attached>,
+    common: &Common,
+) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let (stop, stopped) = watch::channel(false);
+    let mut readers = JoinSet::new();
+    let mut names = Vec::new();
+    for one in &attached {
+        let known = Rc::new(RefCell::new(Names::default()));
+        known.borrow_mut().push(one.description.clone());
+        names.push(Rc::clone(&known));
+        let ring = Ring::open(&one.pins)?;
+        readers.spawn_local(read(one.pins.clone(), ring, known, stopped.clone()));
+    }
+    loop {
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::Reload => {
+                    for (one, names) in attached.iter_mut().zip(&names) {
+                        reload(args, one, &mut config, common);
+                        names.borrow_mut().push(one.description.clone());
+                    }
+                }
+                Told::End(name) => {
+                    log::info!("{name}: ending");
+                    break;
+                }
+            },
+            Some(ended) = readers.join_next() => {
+                // A reader ends only when told to; anything else is a fault that must not go unseen.
+                let reason = ended.context("an event reader panicked")?;
+                bail!("an event reader ended by itself: {reason:?}; enforcement goes on without a daemon");
+            }
+        }
+    }
+    // The readers drain their rings, so that no line is lost that was earned before the end.
+    let _ = stop.send(true);
+    while let Some(ended) = readers.join_next().await {
+        ended.context("an event reader panicked")??;
+    }
+    leave(&attached, args.on_exit.map_or(config.on_exit, OnExit::from))
+}
+
+async fn read(
+    pins: Pins,
+    mut ring: Ring,
+    names: Rc<RefCell<Names>>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<()> {
+    let log = |event: &_| abuse::log(&names.borrow(), &pins.iface, event);
+    loop {
+        tokio::select! {
+            read = ring.next(log) => read?,
+            _ = stopped.changed() => {
+                ring.drain(log);
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Publishes the policy file anew; a bad one changes nothing.
+fn reload(args: &RunArgs, one: &mut Attached, config: &mut Config, common: &Common) {
+    let iface = &one.pins.iface;
+    let generation = one.description.generation;
+    let published = policy::load(args, common.color.on_stderr()).and_then(|fresh| {
+        if fresh.max_sources != config.max_sources {
+            log::warn!(
+                "{iface}: max_sources {} takes effect at the next start; until then it is {}",
+                fresh.max_sources,
+                config.max_sources
+            );
+        }
+        let description = attachment::publish(&one.tables, args, &fresh)?;
+        Ok((fresh, description))
+    });
+    match published {
+        Ok((fresh, description)) => {
+            let max_sources = config.max_sources;
+            *config = Config { max_sources, ..fresh };
+            log::info!("{iface}: policy generation {} in force", description.generation);
+            one.description = description;
+        }
+        Err(error) => log::error!(
+            "{iface}: keeping the old policy (generation {generation}), which stays in force: {error:#}"
+        ),
+    }
+}
+
+/// Detaches, or leaves the program enforcing.
+fn leave(attached: &[Attached], on_exit: OnExit) -> Result<()> {
+    for one in attached {
+        match on_exit {
+            OnExit::Keep => log::info!(
+                "{}: left enforcing (on_exit = \"keep\"); `throttler detach` takes it off",
+                one.pins.iface
+            ),
+            OnExit::Detach => {
+                if one.pins.exist() {
+                    one.pins.remove()?;
+                }
+                log::info!("{}: detached", one.pins.iface);
+            }
+        }
+    }
+    Ok(())
+}
+
+enum Told {
+    Reload,
+    End(&'static str),
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup()).context("listening for SIGHUP")?,
+            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("listening for SIGINT")?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.hangup.recv() => Told::Reload,
+            _ = self.terminate.recv() => Told::End("SIGTERM"),
+            _ = self.interrupt.recv() => Told::End("SIGINT"),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The datapath on the host: the same [`throttler_common::decide`] over memory instead of BPF maps.
+//! It is the second implementation of the core's traits, for tests and for the differential check.
+
+mod frame;
+mod policy;
+mod slots;
+
+pub use frame::SliceFrame;
+pub use policy::HostPolicy;
+pub use slots::{HostSlot, HostSlots};

@@ -1,0 +1,182 @@
+//! Puts the program on an interface, or in the place of the one we put there before.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use anyhow::{Context as _, Result};
+
+use super::interface::{self, Interface, XdpMode};
+use super::pins::Pins;
+use super::sys;
+use crate::cli::failure::{Failure, Status};
+
+/// The mode that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum WantedMode {
+    /// Native, and generic where the driver refuses; said so.
+    Auto,
+    /// Native or not at all.
+    Native,
+    /// Generic.
+    Generic,
+}
+
+/// How the program came to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// Where it runs.
+    pub mode: XdpMode,
+    /// Whether it took the place of one of ours.
+    pub replaced: bool,
+    /// Why it is not native although `auto` was asked for.
+    pub fallback: Option<String>,
+}
+
+/// Attaches by a pinned link, or updates the link that is pinned already: then no packet goes
+/// unlimited in between.
+///
+/// # Errors
+/// A foreign XDP program, a driver that refuses, or a link of another mode than asked for.
+pub fn attach(pins: &Pins, program: BorrowedFd<'_>, wanted: WantedMode) -> Result<Attached> {
+    let interface = interface::find(&pins.iface)?;
+    if let Some(mode) = adopt(pins, program, &interface, wanted)? {
+        return Ok(Attached {
+            mode,
+            replaced: true,
+            fallback: None,
+        });
+    }
+    if let Some((mode, id)) = interface.xdp {
+        return Err(foreign(&interface, mode, id).into());
+    }
+    let (link, mode, fallback) = match wanted {
+        WantedMode::Native => (native(program, &interface)?, XdpMode::Native, None),
+        WantedMode::Generic => (generic(program, &interface)?, XdpMode::Generic, None),
+        WantedMode::Auto => match sys::attach_xdp(program, interface.index, sys::XDP_NATIVE) {
+            Ok(link) => (link, XdpMode::Native, None),
+            Err(error) => {
+                let link = generic(program, &interface)?;
+                (link, XdpMode::Generic, Some(reason(&error)))
+            }
+        },
+    };
+    sys::pin(link.as_fd(), &pins.link())
+        .with_context(|| format!("pinning the link at {}", pins.link().display()))?;
+    Ok(Attached {
+        mode,
+        replaced: false,
+        fallback,
+    })
+}
+
+fn native(program: BorrowedFd<'_>, interface: &Interface) -> Result<std::os::fd::OwnedFd, Failure> {
+    sys::attach_xdp(program, interface.index, sys::XDP_NATIVE).map_err(|error| {
+        Failure::new(
+            Status::Runtime,
+            format!(
+                "{} refuses native XDP ({}): use --xdp-mode auto or generic",
+                interface.name,
+                reason(&error)
+            ),
+        )
+    })
+}
+
+fn generic(program: BorrowedFd<'_>, interface: &Interface) -> Result<std::os::fd::OwnedFd, Failure> {
+    sys::attach_xdp(program, interface.index, sys::XDP_GENERIC).map_err(|error| {
+        Failure::new(
+            Status::Runtime,
+            format!("{} refuses generic XDP as well ({})", interface.name, reason(&error)),
+        )
+    })
+}
+
+/// What a driver means by its error.
+fn reason(error: &io::Error) -> String {
+    let meaning = match error.raw_os_error() {
+        Some(libc::EOPNOTSUPP) => "the driver has no native XDP",
+        Some(libc::ERANGE | libc::EINVAL) => "the MTU or an offload is not compatible with it",
+        Some(libc::EBUSY | libc::EEXIST) => "another XDP program is attached",
+        Some(libc::ENOMEM | libc::ENOSPC) => "the device has too few queues or too little memory",
+        _ => return error.to_string(),
+    };
+    format!("{meaning}: {error}")
+}
+
+fn foreign(interface: &Interface, mode: XdpMode, id: u32) -> Failure {
+    Failure::new(
+        Status::Runtime,
+        format!(
+            "{} already runs the {} XDP program `{}` (id {id}), which is not ours and is left alone: remove it \
+             (`ip link set dev {} xdp off`, or its owner's tool) or choose another interface",
+            interface.name,
+            mode.as_str(),
+            interface::program_name(id),
+            interface.name
+        ),
+    )
+}
+
+/// Updates the pinned link if it still is on this interface; a link of an interface that has gone is
+/// unpinned.
+fn adopt(
+    pins: &Pins,
+    program: BorrowedFd<'_>,
+    interface: &Interface,
+    wanted: WantedMode,
+) -> Result<Option<XdpMode>> {
+    let path = pins.link();
+    let link = match sys::open_pinned(&path) {
+        Ok(link) => link,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context(format!("opening {}", path.display())),
+    };
+    let info = sys::link_info(link.as_fd()).context("reading the pinned link")?;
+    let live = match interface.xdp {
+        Some((mode, id)) if info.ifindex == interface.index && info.program == id => mode,
+        _ => {
+            std::fs::remove_file(&path).with_context(|| format!("unpinning {}", path.display()))?;
+            return Ok(None);
+        }
+    };
+    let asked = match wanted {
+        WantedMode::Auto => live,
+        WantedMode::Native => XdpMode::Native,
+        WantedMode::Generic => XdpMode::Generic,
+    };
+    if asked != live {
+        return Err(Failure::new(
+            Status::Runtime,
+            format!(
+                "{} runs our program in {} mode and a link cannot change its mode: run `throttler detach --iface {}` \
+                 first, or leave --xdp-mode out",
+                interface.name,
+                live.as_str(),
+                interface.name
+            ),
+        )
+        .into());
+    }
+    sys::replace_program(link.as_fd(), program).context("replacing the program in place")?;
+    Ok(Some(live))
+}
+
+/// The pinned link's mode, if our program runs on the interface now.
+///
+/// # Errors
+/// rtnetlink's or the kernel's.
+pub fn state(pins: &Pins) -> Result<Option<XdpMode>> {
+    let link = match sys::open_pinned(&pins.link()) {
+        Ok(link) => link,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context("opening the pinned link"),
+    };
+    let info = sys::link_info(link.as_fd()).context("reading the pinned link")?;
+    let Ok(interface) = interface::find(&pins.iface) else {
+        return Ok(None);
+    };
+    Ok(match interface.xdp {
+        Some((mode, id)) if info.ifindex == interface.index && info.program == id => Some(mode),
+        _ => None,
+    })
+}

@@ -1,0 +1,188 @@
+//! A typed map behind a descriptor whose sizes were checked.
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::sys::{self, Cursor, Record};
+
+/// Elements a batched call. Large enough to amortise the call, small enough for the stack of nobody.
+const BATCH: usize = 4096;
+
+/// An open map from `K` to `V`.
+pub struct Map<K, V> {
+    fd: OwnedFd,
+    /// What the kernel says of it.
+    pub info: sys::MapInfo,
+    types: PhantomData<fn(K) -> V>,
+}
+
+impl<K: Record, V: Record> Map<K, V> {
+    /// Opens a pinned map and checks that its keys and values have our sizes.
+    ///
+    /// # Errors
+    /// Nothing pinned there, or a map of other sizes.
+    pub fn open(path: &Path) -> Result<Self> {
+        let fd = sys::open_pinned(path).with_context(|| format!("opening {}", path.display()))?;
+        let info = sys::map_info(fd.as_fd()).with_context(|| format!("reading {}", path.display()))?;
+        let ours = (size_of::<K>() as u32, size_of::<V>() as u32);
+        if (info.key_size, info.value_size) != ours {
+            bail!(
+                "{} has keys of {} and values of {} bytes, this version's have {} and {}: run `throttler detach`, \
+                 then `throttler run`",
+                path.display(),
+                info.key_size,
+                info.value_size,
+                ours.0,
+                ours.1
+            );
+        }
+        Ok(Self {
+            fd,
+            info,
+            types: PhantomData,
+        })
+    }
+
+    /// One element; `None` where the key is not there.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn get(&self, key: &K) -> io::Result<Option<V>> {
+        let mut value = Box::new([sys::zeroed::<V>()]);
+        found(sys::lookup(self.fd.as_fd(), key, &mut value[..])).map(|f| f.map(|()| value[0]))
+    }
+
+    /// One element of a per-CPU map: a value for each of `cpus` possible CPUs.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn get_per_cpu(&self, key: &K, cpus: usize) -> io::Result<Vec<V>> {
+        let mut values = vec![sys::zeroed::<V>(); cpus];
+        sys::lookup(self.fd.as_fd(), key, &mut values)?;
+        Ok(values)
+    }
+
+    /// Writes one element.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn set(&self, key: &K, value: &V) -> io::Result<()> {
+        sys::update(self.fd.as_fd(), key, value)
+    }
+
+    /// Removes one element; whether it was there.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn remove(&self, key: &K) -> io::Result<bool> {
+        found(sys::delete(self.fd.as_fd(), key)).map(|f| f.is_some())
+    }
+
+    /// Writes many elements: a system call for thousands where the kernel knows batches for this
+    /// map, one each where it does not.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn set_all(&self, keys: &[K], values: &[V]) -> io::Result<()> {
+        for (keys, values) in keys.chunks(BATCH).zip(values.chunks(BATCH)) {
+            let (done, result) = sys::update_batch(self.fd.as_fd(), keys, values);
+            match result {
+                Ok(()) => {}
+                Err(error) if no_batches(&error) => {
+                    for (key, value) in keys.iter().zip(values).skip(done.min(keys.len())) {
+                        self.set(key, value)?;
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes many elements; those already gone do not matter.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn remove_all(&self, keys: &[K]) -> io::Result<()> {
+        for keys in keys.chunks(BATCH) {
+            let (done, result) = sys::delete_batch(self.fd.as_fd(), keys);
+            if result.is_err() {
+                for key in &keys[done.min(keys.len())..] {
+                    self.remove(key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands every element to `each`, in no order. Elements that come or go meanwhile may or may not
+    /// be among them.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn for_each(&self, mut each: impl FnMut(&K, &V)) -> io::Result<()> {
+        let mut size = BATCH.min(self.info.max_entries.max(1) as usize);
+        let mut keys = vec![sys::zeroed::<K>(); size];
+        let mut values = vec![sys::zeroed::<V>(); size];
+        let mut from: Option<Cursor> = None;
+        loop {
+            let read = sys::lookup_batch(self.fd.as_fd(), from.as_ref(), &mut keys, &mut values);
+            match read {
+                Ok((count, next)) => {
+                    for (key, value) in keys.iter().zip(&values).take(count) {
+                        each(key, value);
+                    }
+                    if next.is_none() {
+                        return Ok(());
+                    }
+                    from = next;
+                }
+                // A bucket of the hash holds more than fits: larger, and from the same place again.
+                Err(error) if error.raw_os_error() == Some(libc::ENOSPC) && size < 1 << 20 => {
+                    size *= 4;
+                    keys.resize(size, sys::zeroed());
+                    values.resize(size, sys::zeroed());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for Map<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+impl<K, V> AsFd for Map<K, V> {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn found(result: io::Result<()>) -> io::Result<Option<()>> {
+    match result {
+        Ok(()) => Ok(Some(())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn no_batches(error: &io::Error) -> bool {
+    // ENOTSUPP (524) is the kernel's own and has no name in libc.
+    matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP | 524))
+}
+
+/// How many CPUs a per-CPU map has values for.
+///
+/// # Errors
+/// Where `/sys/devices/system/cpu/possible` cannot be read.
+pub fn possible_cpus() -> Result<usize> {
+    aya::util::nr_cpus().map_err(|(path, error)| anyhow::anyhow!("reading {path}: {error}"))
+}

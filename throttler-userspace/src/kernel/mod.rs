@@ -1,0 +1,12 @@
+//! Everything that touches the kernel: system calls, pins, maps, links, loading and publishing.
+
+pub mod checks;
+pub mod interface;
+pub mod link;
+pub mod load;
+pub mod map;
+pub mod monotonic;
+pub mod pins;
+pub mod publish;
+pub mod sys;
+pub mod tables;

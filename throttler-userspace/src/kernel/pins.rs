@@ -1,0 +1,159 @@
+//! Where maps and links are pinned: `<bpffs>/v<abi>/<interface>/`.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use throttler_common::abi::{ABI_VERSION, map};
+
+use super::sys;
+
+/// The name of the link's pin, beside the maps'.
+const LINK: &str = "link";
+
+/// One interface's pins.
+#[derive(Clone, Debug)]
+pub struct Pins {
+    /// The interface's name.
+    pub iface: String,
+    /// Their directory.
+    pub dir: PathBuf,
+}
+
+impl Pins {
+    /// The pins of an interface, whether they exist or not.
+    #[must_use]
+    pub fn of(bpffs: &Path, iface: &str) -> Self {
+        Self {
+            iface: iface.to_owned(),
+            dir: bpffs.join(format!("v{ABI_VERSION}")).join(escape(iface)),
+        }
+    }
+
+    /// All pins of this ABI, by interface name.
+    ///
+    /// # Errors
+    /// Where the directory exists and cannot be read.
+    pub fn all(bpffs: &Path) -> Result<Vec<Self>> {
+        let mut found = Vec::new();
+        let dir = bpffs.join(format!("v{ABI_VERSION}"));
+        for name in children(&dir)? {
+            let iface = unescape(&name);
+            found.push(Self::of(bpffs, &iface));
+        }
+        found.sort_by(|a, b| a.iface.cmp(&b.iface));
+        Ok(found)
+    }
+
+    /// Directories of other ABI versions that hold pins.
+    ///
+    /// # Errors
+    /// Where the directory exists and cannot be read.
+    pub fn other_abis(bpffs: &Path) -> Result<Vec<String>> {
+        let ours = format!("v{ABI_VERSION}");
+        let mut found = children(bpffs)?;
+        found.retain(|name| {
+            let version = name.strip_prefix('v');
+            *name != ours && version.is_some_and(|v| v.parse::<u32>().is_ok())
+        });
+        Ok(found)
+    }
+
+    /// The link's pin.
+    #[must_use]
+    pub fn link(&self) -> PathBuf {
+        self.dir.join(LINK)
+    }
+
+    /// A map's pin.
+    #[must_use]
+    pub fn map(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Whether anything is pinned.
+    #[must_use]
+    pub fn exist(&self) -> bool {
+        self.dir.exists()
+    }
+
+    /// Whether all maps are pinned.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        map::ALL.iter().all(|name| self.map(name).exists())
+    }
+
+    /// Makes the directory.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn create(&self) -> Result<()> {
+        std::fs::create_dir_all(&self.dir)
+            .with_context(|| format!("making the pin directory {}", self.dir.display()))
+    }
+
+    /// Detaches the link and removes every pin; whether a link was there.
+    ///
+    /// # Errors
+    /// The kernel's. What could be removed is removed.
+    pub fn remove(&self) -> Result<bool> {
+        let attached = match sys::open_pinned(&self.link()) {
+            Ok(link) => {
+                // ENOLINK: the interface is gone already, and the link with it.
+                match sys::detach(link.as_fd()) {
+                    Err(error) if error.raw_os_error() != Some(libc::ENOLINK) => {
+                        return Err(error).context(format!("detaching from {}", self.iface));
+                    }
+                    _ => true,
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error).context(format!("opening {}", self.link().display())),
+        };
+        for name in children(&self.dir)? {
+            let path = self.dir.join(name);
+            std::fs::remove_file(&path).with_context(|| format!("unpinning {}", path.display()))?;
+        }
+        std::fs::remove_dir(&self.dir)
+            .with_context(|| format!("removing {}", self.dir.display()))?;
+        Ok(attached)
+    }
+}
+
+fn children(dir: &Path) -> Result<Vec<String>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).context(format!("reading {}", dir.display())),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// bpffs refuses names with dots (kernel/bpf/inode.c), and VLAN interfaces have them.
+fn escape(iface: &str) -> String {
+    iface.replace('%', "%25").replace('.', "%2E")
+}
+
+fn unescape(name: &str) -> String {
+    name.replace("%2E", ".").replace("%25", "%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interface_names_with_dots_become_pin_names_and_back() {
+        for name in ["eth0", "eth0.100", "we%ird.2E", "a%2Eb"] {
+            let escaped = escape(name);
+            assert!(!escaped.contains('.'), "{escaped}");
+            assert_eq!(unescape(&escaped), name);
+        }
+    }
+}

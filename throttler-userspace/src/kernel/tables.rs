@@ -1,0 +1,80 @@
+//! The maps of one interface, opened from their pins.
+
+use std::path::Path;
+
+use anyhow::Result;
+use throttler_common::abi::{
+    self, Cells, ClassChain, ClassKey, DescriptionChunk, Destination, PolicyHead, PortClasses, Row,
+    ScopeCounters, SlotRecord, SourceKey, Stats, map,
+};
+
+use super::map::Map;
+
+/// One interface's maps.
+#[derive(Debug)]
+pub struct Tables {
+    /// Generation and pause.
+    pub active: Map<u32, u64>,
+    /// Heads.
+    pub heads: Map<u32, PolicyHead>,
+    /// Port classes.
+    pub port_classes: Map<u32, PortClasses>,
+    /// Cells.
+    pub cells: Map<u32, Cells>,
+    /// Destinations.
+    pub destinations: Map<u32, Destination>,
+    /// Rows.
+    pub rows: Map<u32, Row>,
+    /// Classes.
+    pub classes: Map<ClassKey, ClassChain>,
+    /// Counters.
+    pub counters: Map<u32, ScopeCounters>,
+    /// Statistics.
+    pub stats: Map<u32, Stats>,
+    /// Source tables by family.
+    pub sources: [Map<SourceKey, SlotRecord>; 2],
+    /// Descriptions.
+    pub description: Map<u32, DescriptionChunk>,
+}
+
+impl Tables {
+    /// Opens the maps pinned in a directory.
+    ///
+    /// # Errors
+    /// A map missing, or of another size than this version's.
+    pub fn open(dir: &Path) -> Result<Self> {
+        Ok(Self {
+            active: Map::open(&dir.join(map::ACTIVE))?,
+            heads: Map::open(&dir.join(map::HEADS))?,
+            port_classes: Map::open(&dir.join(map::PORT_CLASSES))?,
+            cells: Map::open(&dir.join(map::CELLS))?,
+            destinations: Map::open(&dir.join(map::DESTINATIONS))?,
+            rows: Map::open(&dir.join(map::ROWS))?,
+            classes: Map::open(&dir.join(map::CLASSES))?,
+            counters: Map::open(&dir.join(map::COUNTERS))?,
+            stats: Map::open(&dir.join(map::STATS))?,
+            sources: [
+                Map::open(&dir.join(map::SOURCES_V4))?,
+                Map::open(&dir.join(map::SOURCES_V6))?,
+            ],
+            description: Map::open(&dir.join(map::DESCRIPTION))?,
+        })
+    }
+
+    /// Bytes of kernel memory that the maps take at their limits: keys, values and what the kernel
+    /// adds to an entry (kernel/bpf/hashtab.c, lpm_trie.c); the class trie only as far as it is used.
+    #[must_use]
+    pub fn memory(max_sources: u64, prefixes: u64) -> u64 {
+        // An LRU element: 48 bytes of list, hash and key header.
+        let source = 48 + (size_of::<SourceKey>() + size_of::<SlotRecord>()) as u64;
+        // A trie node: 40 bytes, key and value, and at most one inner node each.
+        let prefix = 2 * (40 + (size_of::<ClassKey>() + size_of::<ClassChain>()) as u64);
+        let banks = abi::BANKS as u64;
+        2 * max_sources * source
+            + banks * prefixes * prefix
+            + banks * (size_of::<PortClasses>() + size_of::<Cells>()) as u64
+            + banks * (abi::MAX_ROWS * size_of::<Row>()) as u64
+            + banks * (abi::DESCRIPTION_CHUNKS * abi::DESCRIPTION_CHUNK_BYTES) as u64
+            + abi::EVENT_RING_BYTES as u64
+    }
+}

@@ -1,0 +1,101 @@
+//! The interfaces that have pins, opened.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::cli::failure::{Failure, Status};
+use crate::compile::{Clock, Description};
+use crate::kernel::interface::XdpMode;
+use crate::kernel::pins::Pins;
+use crate::kernel::tables::Tables;
+use crate::kernel::{link, monotonic, publish};
+
+/// One interface, its maps, and the description of the generation in force.
+pub struct Attachment {
+    /// Its pins.
+    pub pins: Pins,
+    /// Its maps.
+    pub tables: Tables,
+    /// Names and texts.
+    pub description: Description,
+    /// Where our program runs; `None` where it no longer does.
+    pub mode: Option<XdpMode>,
+    /// The clocks when it was opened.
+    pub clock: Clock,
+}
+
+impl Attachment {
+    /// Interface name.
+    #[must_use]
+    pub fn iface(&self) -> &str {
+        &self.pins.iface
+    }
+
+    /// `native`, `generic` or `none`.
+    #[must_use]
+    pub fn xdp_mode(&self) -> &'static str {
+        self.mode.map_or("none", XdpMode::as_str)
+    }
+}
+
+/// Opens the pins of the interfaces asked for, or of all.
+///
+/// # Errors
+/// Status 3 where nothing is attached; the kernel's errors.
+pub fn attachments(bpffs: &Path, ifaces: &[String]) -> Result<Vec<Attachment>> {
+    let pins = if ifaces.is_empty() {
+        Pins::all(bpffs)?
+    } else {
+        ifaces.iter().map(|iface| Pins::of(bpffs, iface)).collect()
+    };
+    let mut found = Vec::new();
+    for pins in pins {
+        if let Some(attachment) = open(pins)? {
+            found.push(attachment);
+        } else if !ifaces.is_empty() {
+            return Err(nothing(bpffs, ifaces).into());
+        }
+    }
+    if found.is_empty() {
+        return Err(nothing(bpffs, ifaces).into());
+    }
+    Ok(found)
+}
+
+fn open(pins: Pins) -> Result<Option<Attachment>> {
+    if !pins.complete() {
+        return Ok(None);
+    }
+    let tables = Tables::open(&pins.dir)?;
+    let Some(description) = publish::description(&tables)? else {
+        return Ok(None);
+    };
+    if description.scopes.is_empty() {
+        bail!("{}: the published policy has no scopes", pins.iface);
+    }
+    Ok(Some(Attachment {
+        mode: link::state(&pins)?,
+        clock: monotonic::now(),
+        pins,
+        tables,
+        description,
+    }))
+}
+
+fn nothing(bpffs: &Path, ifaces: &[String]) -> Failure {
+    let what = match ifaces {
+        [] => "nothing is attached".to_owned(),
+        ifaces => format!("nothing is attached to {}", ifaces.join(", ")),
+    };
+    let other = Pins::other_abis(bpffs).unwrap_or_default();
+    let hint = if other.is_empty() {
+        "start it with `throttler run --iface IF`, or name its pins with --bpffs".to_owned()
+    } else {
+        format!("pins of another version ({}) are there: use that version's tool", other.join(", "))
+    };
+    Failure::new(
+        Status::NothingAttached,
+        format!("{what} (no pins under {}): {hint}", bpffs.display()),
+    )
+}

@@ -1,0 +1,209 @@
+//! `dump counters`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use throttler_common::abi::{ScopeCounters, Stats, Tally, active};
+use throttler_common::{Reason, Verdict};
+
+use super::attached::Attachment;
+use super::output::{Format, Table, json, seconds};
+use crate::compile::ScopeKind;
+use crate::kernel::map::possible_cpus;
+use crate::kernel::tables::Tables;
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Count {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+}
+
+impl From<Tally> for Count {
+    fn from(tally: Tally) -> Self {
+        Self {
+            packets: tally.packets,
+            bytes: tally.bytes,
+        }
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Totals {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    pub(super) passed: u64,
+    pub(super) dropped: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ScopeReport {
+    scope: String,
+    reasons: BTreeMap<&'static str, Count>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SourceCount {
+    pub(super) entries: u64,
+    pub(super) max: u64,
+    ipv4: u64,
+    ipv6: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Events {
+    sent: u64,
+    lost: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct InterfaceReport {
+    iface: String,
+    xdp_mode: &'static str,
+    mode: String,
+    pub(super) paused: bool,
+    pub(super) paused_for_s: Option<f64>,
+    generation: u32,
+    pub(super) totals: Totals,
+    scopes: Vec<ScopeReport>,
+    pub(super) sources: SourceCount,
+    events: Events,
+    contended: u64,
+}
+
+/// Prints the counters of the interfaces.
+///
+/// # Errors
+/// The kernel's, or the writer's.
+pub fn counters(out: &mut impl Write, attached: &[Attachment], format: Format) -> Result<()> {
+    let reports = attached.iter().map(report).collect::<Result<Vec<_>>>()?;
+    if format != Format::Table {
+        return json(out, format, "interfaces", &reports);
+    }
+    for report in &reports {
+        let totals = &report.totals;
+        writeln!(
+            out,
+            "{} ({}, {}, generation {}): {} packets, {} passed, {} dropped; {} of {} sources; {} events, {} lost",
+            report.iface,
+            report.xdp_mode,
+            if report.paused { "paused" } else { &report.mode },
+            report.generation,
+            totals.packets,
+            totals.passed,
+            totals.dropped,
+            report.sources.entries,
+            report.sources.max,
+            report.events.sent,
+            report.events.lost,
+        )?;
+        let mut table = Table::new(&["scope", "reason", "packets", "bytes"]);
+        for scope in &report.scopes {
+            for (reason, count) in &scope.reasons {
+                table.row(vec![
+                    scope.scope.clone(),
+                    (*reason).to_owned(),
+                    count.packets.to_string(),
+                    count.bytes.to_string(),
+                ]);
+            }
+        }
+        if !table.is_empty() {
+            table.print(out)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
+    let tables = &attachment.tables;
+    let cpus = possible_cpus()?;
+    let mut totals = Totals::default();
+    let mut scopes = Vec::new();
+    for scope in &attachment.description.scopes {
+        let per_cpu = tables
+            .counters
+            .get_per_cpu(&u32::from(scope.id), cpus)
+            .context("reading the counters")?;
+        let reasons = summed(&per_cpu);
+        for (reason, tally) in &reasons {
+            totals.packets += tally.packets;
+            totals.bytes += tally.bytes;
+            match reason.verdict() {
+                Verdict::Pass => totals.passed += tally.packets,
+                Verdict::Drop => totals.dropped += tally.packets,
+            }
+        }
+        if scope.kind == ScopeKind::Scope || !reasons.is_empty() {
+            scopes.push(ScopeReport {
+                scope: scope.name.clone(),
+                reasons: reasons
+                    .into_iter()
+                    .map(|(reason, tally)| (reason.as_str(), Count::from(tally)))
+                    .collect(),
+            });
+        }
+    }
+    let stats = stats(tables, cpus)?;
+    let paused_until = tables.active.get(&active::PAUSED_UNTIL)?.unwrap_or(0);
+    let now = attachment.clock.monotonic_ns;
+    Ok(InterfaceReport {
+        iface: attachment.iface().to_owned(),
+        xdp_mode: attachment.xdp_mode(),
+        mode: attachment.description.mode.clone(),
+        paused: paused_until > now,
+        paused_for_s: (paused_until > now && paused_until != u64::MAX)
+            .then(|| seconds(paused_until - now)),
+        generation: attachment.description.generation,
+        totals,
+        scopes,
+        sources: source_count(tables)?,
+        events: Events {
+            sent: stats.events_sent,
+            lost: stats.events_lost,
+        },
+        contended: stats.contended,
+    })
+}
+
+/// The reasons that have occurred.
+fn summed(per_cpu: &[ScopeCounters]) -> BTreeMap<Reason, Tally> {
+    let mut reasons = BTreeMap::new();
+    for reason in Reason::ALL {
+        let mut sum = Tally::default();
+        for counters in per_cpu {
+            let tally = counters.by_reason[reason as usize];
+            sum.packets += tally.packets;
+            sum.bytes += tally.bytes;
+        }
+        if sum.packets > 0 {
+            reasons.insert(reason, sum);
+        }
+    }
+    reasons
+}
+
+fn stats(tables: &Tables, cpus: usize) -> Result<Stats> {
+    let per_cpu = tables.stats.get_per_cpu(&0, cpus).context("reading the statistics")?;
+    let mut sum = Stats::default();
+    for stats in per_cpu {
+        sum.events_sent += stats.events_sent;
+        sum.events_lost += stats.events_lost;
+        sum.contended += stats.contended;
+    }
+    Ok(sum)
+}
+
+fn source_count(tables: &Tables) -> Result<SourceCount> {
+    let mut counts = [0; 2];
+    for (count, map) in counts.iter_mut().zip(&tables.sources) {
+        map.for_each(|_, _| *count += 1).context("counting sources")?;
+    }
+    Ok(SourceCount {
+        entries: counts[0] + counts[1],
+        max: u64::from(tables.sources[0].info.max_entries),
+        ipv4: counts[0],
+        ipv6: counts[1],
+    })
+}

@@ -1,0 +1,127 @@
+//! Text tables and JSON documents.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+/// How a document is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Aligned columns for people.
+    #[default]
+    Table,
+    /// One document.
+    Json,
+    /// One line an item.
+    Jsonl,
+}
+
+/// Aligned columns; the first row is the head.
+#[derive(Debug, Default)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these column heads.
+    #[must_use]
+    pub fn new(head: &[&str]) -> Self {
+        Self {
+            rows: vec![head.iter().map(ToString::to_string).collect()],
+        }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// Whether it has no rows but the head.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() <= 1
+    }
+
+    /// Prints it. Columns of numbers are aligned to the right.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let numeric = |column: usize| {
+            let mut cells = self.rows.iter().skip(1).filter_map(|row| row.get(column));
+            cells.all(|cell| cell == "-" || cell.starts_with(|c: char| c.is_ascii_digit()) && !cell.contains(['.', ':', '/']))
+        };
+        let layout: Vec<(usize, bool)> = (0..columns).map(|c| (width(c), numeric(c))).collect();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, (width, right)) in row.iter().zip(&layout) {
+                let pad = " ".repeat(width - cell.chars().count());
+                if !line.is_empty() {
+                    line.push_str("  ");
+                }
+                if *right {
+                    line.push_str(&pad);
+                    line.push_str(cell);
+                } else {
+                    line.push_str(cell);
+                    line.push_str(&pad);
+                }
+            }
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints a document of items under `key`: `{"schema_version":1,"<key>":[...]}`, or a line each.
+pub(super) fn json<T: Serialize>(
+    out: &mut impl Write,
+    format: Format,
+    key: &str,
+    items: &[T],
+) -> anyhow::Result<()> {
+    if format == Format::Jsonl {
+        for item in items {
+            serde_json::to_writer(&mut *out, item)?;
+            writeln!(out)?;
+        }
+        return Ok(());
+    }
+    write!(out, "{{\"schema_version\":{},\"{key}\":", super::SCHEMA_VERSION)?;
+    serde_json::to_writer(&mut *out, items)?;
+    writeln!(out, "}}")?;
+    Ok(())
+}
+
+/// Nanoseconds as seconds, to the millisecond.
+#[must_use]
+pub fn seconds(nanos: u64) -> f64 {
+    (nanos as f64 / 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_align_numbers_to_the_right() {
+        let mut table = Table::new(&["source", "packets"]);
+        table.row(vec!["10.0.0.1/32".to_owned(), "7".to_owned()]);
+        table.row(vec!["fd00::/64".to_owned(), "12345678".to_owned()]);
+        let mut text = Vec::new();
+        table.print(&mut text).unwrap();
+        let expected = "source        packets\n10.0.0.1/32         7\nfd00::/64    12345678\n";
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn seconds_are_rounded_to_milliseconds() {
+        assert_eq!(seconds(41_799_600_000), 41.8);
+        assert_eq!(seconds(0), 0.0);
+    }
+}
