@@ -1,4 +1,5 @@
-//! Builds the XDP program for BPF, and gives the crate its path as `THROTTLER_OBJECT`.
+//! Builds the XDP program for BPF, and gives the crate its path as `THROTTLER_OBJECT` (and that of the benchmark's
+//! programs as `THROTTLER_BENCH_OBJECT`).
 //!
 //! With the toolchain that `cargo xtask setup` recorded, beside the record: in the target directory of this build, or
 //! else in `target/` of the tree, so that builds into other target directories share it. A directory of its own also
@@ -25,14 +26,13 @@ const SOURCES: [&str; 5] = [
 ];
 
 fn main() {
-    match object() {
-        Ok(path) => println!("cargo::rustc-env=THROTTLER_OBJECT={}", path.display()),
-        Err(error) => println!("cargo::error={error}"),
+    if let Err(error) = objects() {
+        println!("cargo::error={error}");
     }
 }
 
-/// The path of the object, in this build's own directory: two builds do not tread on each other's.
-fn object() -> Result<PathBuf, String> {
+/// Copies the objects into this build's own directory: two builds do not tread on each other's.
+fn objects() -> Result<(), String> {
     let (root, out) = (root()?, PathBuf::from(variable("OUT_DIR")?));
     for source in SOURCES {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
@@ -53,10 +53,15 @@ fn object() -> Result<PathBuf, String> {
         )
     })?;
     let built = build(&toolchain, &root, &tools.with_file_name("bpf"))?;
-    let object = out.join("throttler-xdp");
-    fs::copy(&built, &object)
-        .map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
-    Ok(object)
+    for (binary, name) in [
+        ("throttler-xdp", "THROTTLER_OBJECT"),
+        ("throttler-bench", "THROTTLER_BENCH_OBJECT"),
+    ] {
+        let (from, to) = (built.join(binary), out.join(binary));
+        fs::copy(&from, &to).map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
+        println!("cargo::rustc-env={name}={}", to.display());
+    }
+    Ok(())
 }
 
 fn build(toolchain: &Toolchain, root: &Path, target_dir: &Path) -> Result<PathBuf, String> {
@@ -95,7 +100,7 @@ fn build(toolchain: &Toolchain, root: &Path, target_dir: &Path) -> Result<PathBu
         // A failed script, unlike an error from one that ends well, makes cargo show what the compiler said.
         exit(1);
     }
-    Ok(target_dir.join(target).join("bpf/throttler-xdp"))
+    Ok(target_dir.join(target).join("bpf"))
 }
 
 fn tools(root: &Path, out: &Path) -> PathBuf {

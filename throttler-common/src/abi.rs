@@ -103,7 +103,24 @@ impl Addr {
     #[inline(always)]
     #[must_use]
     pub const fn from_bytes(b: [u8; 16]) -> Self {
-        let [b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, ba, bb, bc, bd, be, bf] = b;
+        let [
+            b0,
+            b1,
+            b2,
+            b3,
+            b4,
+            b5,
+            b6,
+            b7,
+            b8,
+            b9,
+            ba,
+            bb,
+            bc,
+            bd,
+            be,
+            bf,
+        ] = b;
         Self {
             words: [
                 u64::from_ne_bytes([b0, b1, b2, b3, b4, b5, b6, b7]),
@@ -143,10 +160,7 @@ impl Addr {
     #[must_use]
     pub const fn masked(self, mask: Self) -> Self {
         Self {
-            words: [
-                self.words[0] & mask.words[0],
-                self.words[1] & mask.words[1],
-            ],
+            words: [self.words[0] & mask.words[0], self.words[1] & mask.words[1]],
         }
     }
 }

@@ -149,7 +149,9 @@ fn limit<P: Policies, S: Slots>(
         }
         if let Some(slot) = &slot {
             slot.set_class(word);
-            if old.tag() != 0 && let Some(row) = policy.row(row_index(head, word.plan(), scope)) {
+            if old.tag() != 0
+                && let Some(row) = policy.row(row_index(head, word.plan(), scope))
+            {
                 let other_plan = old.plan() != word.plan();
                 charge::rebase(row, slot, old.age(head.tag), other_plan, gcra::ticks(now));
             }
@@ -249,12 +251,7 @@ fn resolve<P: Policies>(
 /// The class of a packet's own address, for a source of several classes.
 #[inline(always)]
 fn resolve_address<P: Policies>(policy: &P, head: &PolicyHead, packet: &Packet, now: u64) -> Word {
-    let key = class_key(
-        policy.bank(),
-        packet,
-        packet.source,
-        packet.family().bits(),
-    );
+    let key = class_key(policy.bank(), packet, packet.source, packet.family().bits());
     match policy.class(&key) {
         Some(chain) => class::resolve_steps(chain, head.tag, now),
         None => Word::new(head.tag, Class::Plan, 0, 0),
@@ -262,7 +259,10 @@ fn resolve_address<P: Policies>(policy: &P, head: &PolicyHead, packet: &Packet, 
 }
 
 /// Holds the packet against the limits of its scope and layer.
-#[expect(clippy::too_many_arguments, reason = "one call, inlined; a struct would only rename them")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call, inlined; a struct would only rename them"
+)]
 #[inline(always)]
 fn within<P: Policies, S: Slots>(
     row: &Row,
@@ -286,7 +286,9 @@ fn within<P: Policies, S: Slots>(
         None if row.count == 0 && row.layer == 0 => return Ok(Reason::Unlimited),
         None => charge::charge(row, slot, None, packet, ticks),
         Some(layer_row) => {
-            let addr = packet.source.masked(head.source_mask[packet.family().index()]);
+            let addr = packet
+                .source
+                .masked(head.source_mask[packet.family().index()]);
             let key = SourceKey {
                 addr,
                 scope: u32::from(row.layer),
@@ -307,8 +309,7 @@ fn within<P: Policies, S: Slots>(
                     charge::rebase(layer_row, &layer_slot, old.age(head.tag), other_plan, ticks);
                 }
             }
-            let charged =
-                charge::charge(row, slot, Some((layer_row, &layer_slot)), packet, ticks);
+            let charged = charge::charge(row, slot, Some((layer_row, &layer_slot)), packet, ticks);
             match charged {
                 Ok(()) => layer_slot.count_passed(u64::from(packet.length), now),
                 Err(_) => layer_slot.count_refused(u64::from(packet.length), now, true),

@@ -66,7 +66,13 @@ pub(crate) extern "C" fn throttler_admit(
         return encode(Err(UNREACHABLE));
     };
     let result = charge::admit(row, &slot, packet, now);
-    if matches!(result, Err(Refused { limit: NO_LIMIT, .. })) {
+    if matches!(
+        result,
+        Err(Refused {
+            limit: NO_LIMIT,
+            ..
+        })
+    ) {
         account::contended();
     }
     encode(result)

@@ -4,8 +4,8 @@ use aya_ebpf::btf_maps::lpm_trie::Key;
 use throttler_common::{
     Family, Policies,
     abi::{
-        BANKS, ClassChain, ClassKey, Destination, MAX_CELLS, MAX_DESTINATIONS, MAX_ROWS, PolicyHead,
-        Row, active,
+        BANKS, ClassChain, ClassKey, Destination, MAX_CELLS, MAX_DESTINATIONS, MAX_ROWS,
+        PolicyHead, Row, active,
     },
 };
 

@@ -29,5 +29,9 @@ pub(crate) fn throttler_at(ctx: XdpContext) -> u32 {
         return u32::MAX;
     };
     let packet = parse(&XdpFrame::new(&ctx, 8));
-    throttler_decide(&raw const packet, u64::from_ne_bytes(*now), ctx.ingress_ifindex() as u32)
+    throttler_decide(
+        &raw const packet,
+        u64::from_ne_bytes(*now),
+        ctx.ingress_ifindex() as u32,
+    )
 }

@@ -2,8 +2,7 @@
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use throttler_common::{
-    Family, Refusal, Slot, Slots,
-    Packet,
+    Family, Packet, Refusal, Slot, Slots,
     abi::{Row, SlotRecord, SourceKey},
     charge::{self, Refused},
     class::Word,

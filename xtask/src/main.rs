@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 use crate::workspace::{Failed, Workspace};
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about, disable_help_subcommand = true)]
+#[command(bin_name = "cargo xtask", about, disable_help_subcommand = true)]
 struct Xtask {
     #[command(subcommand)]
     command: Command,

@@ -20,12 +20,34 @@ pub(crate) fn command(workspace: &Workspace, args: &[OsString]) -> Result<()> {
     if !swept.is_empty() {
         eprintln!("test: removed what killed tests left: {}", swept.join(", "));
     }
-    // The dev profile builds sooner, and its overflow checks are worth having. Cargo takes our place, so that the last
-    // lines, the status and Ctrl-C are its own.
-    let error = workspace
-        .cargo()
-        .args(["test", "--workspace", "--no-fail-fast"])
-        .args(args)
-        .exec();
-    Err(error).context("cannot start cargo")
+    let mut cargo = workspace.cargo();
+    // The dev profile builds sooner, and its overflow checks are worth having.
+    cargo.args(["test", "--no-fail-fast"]);
+    if !names_packages(args) {
+        cargo.arg("--workspace");
+    }
+    // Cargo takes our place, so that the last lines, the status and Ctrl-C are its own.
+    Err(cargo.args(args).exec()).context("cannot start cargo")
+}
+
+/// Whether the caller narrows the packages down; beside `--workspace`, cargo would take no notice.
+fn names_packages(args: &[OsString]) -> bool {
+    args.iter()
+        .map(|arg| arg.to_string_lossy())
+        // After it, the arguments are those of the test binaries.
+        .take_while(|arg| arg != "--")
+        .any(|arg| arg.starts_with("-p") || arg.starts_with("--package"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_packages;
+
+    #[test]
+    fn packages_are_seen_in_all_their_spellings() {
+        let named =
+            |args: &[&str]| names_packages(&args.iter().map(Into::into).collect::<Vec<_>>());
+        assert!(named(&["-p", "xtask"]) && named(&["-pxtask"]) && named(&["--package=xtask"]));
+        assert!(!named(&[]) && !named(&["p", "--", "-p"]));
+    }
 }

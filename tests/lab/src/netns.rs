@@ -3,7 +3,10 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -130,6 +133,8 @@ pub fn require_root() -> Result<()> {
 fn ip(arguments: &[&str]) -> Result<()> {
     let output = Command::new("ip")
         .args(arguments)
+        // A second Ctrl-C must not end the one that is cleaning up after the first.
+        .process_group(0)
         .output()
         .context("cannot run ip; install iproute2")?;
     let stderr = String::from_utf8_lossy(&output.stderr);

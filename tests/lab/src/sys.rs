@@ -1,7 +1,9 @@
-//! The system calls that std has no name for: the one file of this crate with `unsafe` in it.
+//! The system calls that std has no name for: `unsafe` is in this file and [`interrupt`] alone.
 //!
 //! Everything else works on [`OwnedFd`] through std: `UdpSocket::from(fd)` serves as plain `send`/`recv` over whatever
 //! socket the descriptor is.
+
+pub(crate) mod interrupt;
 
 use std::{
     ffi::CString,

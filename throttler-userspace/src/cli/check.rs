@@ -57,7 +57,11 @@ fn limits(out: &mut impl Write, description: &Description) -> Result<()> {
     let mut table = Table::new(&["scope", "plan", "limit", "unit", "rate", "burst"]);
     let mut add = |scope: &str, plan: &str, limits: &[LimitDescription]| {
         if limits.is_empty() {
-            table.row(vec![scope.to_owned(), plan.to_owned(), "unlimited".to_owned()]);
+            table.row(vec![
+                scope.to_owned(),
+                plan.to_owned(),
+                "unlimited".to_owned(),
+            ]);
         }
         for limit in limits {
             table.row(vec![
@@ -70,7 +74,11 @@ fn limits(out: &mut impl Write, description: &Description) -> Result<()> {
             ]);
         }
     };
-    for scope in description.scopes.iter().filter(|s| s.kind != ScopeKind::Retired) {
+    for scope in description
+        .scopes
+        .iter()
+        .filter(|s| s.kind != ScopeKind::Retired)
+    {
         add(&scope.name, "-", &scope.limits);
         for plan in &description.plans {
             if plan.overrides.iter().any(|set| set.scope == scope.name) {

@@ -17,7 +17,13 @@ pub struct DumpArgs {
     #[arg(value_enum)]
     what: What,
     /// How to print it
-    #[arg(short, long, value_enum, default_value = "table", value_name = "FORMAT")]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT"
+    )]
     output: Format,
     /// Buckets and sources: only those within (or around) this prefix
     #[arg(long, value_parser = super::cidr, value_name = "CIDR")]

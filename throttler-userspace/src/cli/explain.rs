@@ -25,7 +25,13 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "ADDR")]
     to: Option<IpAddr>,
     /// How to print it
-    #[arg(short, long, value_enum, default_value = "table", value_name = "FORMAT")]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT"
+    )]
     output: Format,
     /// Only this interface
     #[arg(long, value_name = "IF")]
@@ -38,9 +44,9 @@ fn protocol(text: &str) -> Result<u8, String> {
         "udp" => Ok(17),
         "icmp" => Ok(1),
         "icmpv6" => Ok(58),
-        number => number
-            .parse()
-            .map_err(|_| format!("`{number}` is not tcp, udp, icmp, icmpv6 or a number from 0 to 255")),
+        number => number.parse().map_err(|_| {
+            format!("`{number}` is not tcp, udp, icmp, icmpv6 or a number from 0 to 255")
+        }),
     }
 }
 
@@ -53,5 +59,10 @@ pub(super) fn explain(common: &Common, args: &ExplainArgs) -> Result<()> {
         protocol: args.proto,
         to: args.to,
     };
-    report::explain(&mut std::io::stdout().lock(), &attached, &question, args.output)
+    report::explain(
+        &mut std::io::stdout().lock(),
+        &attached,
+        &question,
+        args.output,
+    )
 }

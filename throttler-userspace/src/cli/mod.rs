@@ -34,16 +34,41 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Common {
     /// Directory on a BPF file system where maps and links are pinned
-    #[arg(long, global = true, env = "THROTTLER_BPFFS", value_name = "DIR", default_value = "/sys/fs/bpf/throttler")]
+    #[arg(
+        long,
+        global = true,
+        env = "THROTTLER_BPFFS",
+        value_name = "DIR",
+        default_value = "/sys/fs/bpf/throttler"
+    )]
     pub bpffs: PathBuf,
     /// Directory for the daemon's locks and state
-    #[arg(long, global = true, env = "THROTTLER_STATE_DIR", value_name = "DIR", default_value = "/var/lib/throttler")]
+    #[arg(
+        long,
+        global = true,
+        env = "THROTTLER_STATE_DIR",
+        value_name = "DIR",
+        default_value = "/var/lib/throttler"
+    )]
     pub state_dir: PathBuf,
     /// The daemon's control socket (kept for later versions: this one has none)
-    #[arg(long, global = true, env = "THROTTLER_SOCKET", value_name = "PATH", default_value = "/run/throttler/throttler.sock")]
+    #[arg(
+        long,
+        global = true,
+        env = "THROTTLER_SOCKET",
+        value_name = "PATH",
+        default_value = "/run/throttler/throttler.sock"
+    )]
     pub socket: PathBuf,
     /// Colour in diagnostics
-    #[arg(long, global = true, env = "THROTTLER_COLOR", value_enum, default_value = "auto", value_name = "WHEN")]
+    #[arg(
+        long,
+        global = true,
+        env = "THROTTLER_COLOR",
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
     pub color: logging::Color,
     /// More diagnostics; twice for all
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -106,5 +131,6 @@ pub(crate) fn cidr(text: &str) -> Result<ipnet::IpNet, String> {
 
 /// A duration as an argument.
 pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
-    crate::config::parse_duration(text).map_err(|error| format!("{}; {}", error.message, error.help))
+    crate::config::parse_duration(text)
+        .map_err(|error| format!("{}; {}", error.message, error.help))
 }

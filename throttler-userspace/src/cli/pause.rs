@@ -42,7 +42,13 @@ pub(super) fn pause(common: &Common, args: &PauseArgs) -> Result<()> {
 }
 
 pub(super) fn resume(common: &Common, args: &ResumeArgs) -> Result<()> {
-    set(common, &args.iface, 0, "resume", "limits are in force again")
+    set(
+        common,
+        &args.iface,
+        0,
+        "resume",
+        "limits are in force again",
+    )
 }
 
 fn set(common: &Common, ifaces: &[String], until: u64, action: &str, said: &str) -> Result<()> {

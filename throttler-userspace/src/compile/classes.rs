@@ -27,7 +27,12 @@ pub(super) struct Classes {
 pub(super) fn classes(config: &Config, ids: &Ids, clock: Clock) -> Result<Classes, CompileError> {
     let mut own: BTreeMap<Prefix, Vec<ClassStep>> = BTreeMap::new();
     for (index, rule) in config.sources.iter().enumerate() {
-        let step = step(index, &rule.class, rule.until.map(|u| clock.monotonic(u)), ids);
+        let step = step(
+            index,
+            &rule.class,
+            rule.until.map(|u| clock.monotonic(u)),
+            ids,
+        );
         for prefix in &rule.prefixes {
             own.entry(Prefix::from(*prefix)).or_default().push(step);
         }
@@ -57,7 +62,10 @@ pub(super) fn classes(config: &Config, ids: &Ids, clock: Clock) -> Result<Classe
     let mut open: Vec<(Prefix, Vec<ClassStep>)> = Vec::new();
     let mut entries = Vec::with_capacity(own.len());
     for (prefix, mut steps) in own {
-        while open.last().is_some_and(|(outer, _)| !outer.contains(&prefix)) {
+        while open
+            .last()
+            .is_some_and(|(outer, _)| !outer.contains(&prefix))
+        {
             open.pop();
         }
         let mut flags = 0;
@@ -78,7 +86,11 @@ pub(super) fn classes(config: &Config, ids: &Ids, clock: Clock) -> Result<Classe
             flags,
             ..ClassChain::default()
         };
-        for (to, from) in chain.steps.iter_mut().zip(steps.iter().take(MAX_CLASS_STEPS)) {
+        for (to, from) in chain
+            .steps
+            .iter_mut()
+            .zip(steps.iter().take(MAX_CLASS_STEPS))
+        {
             *to = *from;
         }
         entries.push((prefix.key(), chain));

@@ -27,7 +27,12 @@ pub(super) fn classify(config: &Config, ids: &Ids) -> Result<Classified, Compile
         .scopes
         .iter()
         .filter(|scope| scope.name != "default")
-        .flat_map(|scope| scope.atoms().into_iter().map(|a| (ids.scopes[&scope.name], a)))
+        .flat_map(|scope| {
+            scope
+                .atoms()
+                .into_iter()
+                .map(|a| (ids.scopes[&scope.name], a))
+        })
         .collect();
     let (port_classes, port_sets) = ports(&atoms);
     let (protocol_class, protocol_sets) = protocols(&atoms);
@@ -65,7 +70,10 @@ pub(super) fn classify(config: &Config, ids: &Ids) -> Result<Classified, Compile
 type AtomSet = Vec<usize>;
 
 fn intersect(a: &[usize], b: &[usize]) -> AtomSet {
-    a.iter().copied().filter(|i| b.binary_search(i).is_ok()).collect()
+    a.iter()
+        .copied()
+        .filter(|i| b.binary_search(i).is_ok())
+        .collect()
 }
 
 fn winner(atoms: &[(u8, Atom)], matching: &[usize]) -> u8 {
@@ -101,7 +109,9 @@ impl Classes {
 
 /// Class 0 is that of packets without ports, which only atoms without ports match.
 fn ports(atoms: &[(u8, Atom)]) -> (Vec<u16>, Vec<AtomSet>) {
-    let portless: AtomSet = (0..atoms.len()).filter(|i| atoms[*i].1.ports.is_none()).collect();
+    let portless: AtomSet = (0..atoms.len())
+        .filter(|i| atoms[*i].1.ports.is_none())
+        .collect();
     let mut starts: Vec<u32> = vec![0];
     for range in atoms.iter().filter_map(|(_, atom)| atom.ports) {
         starts.extend([u32::from(range.first), u32::from(range.last) + 1]);
@@ -145,7 +155,9 @@ fn protocols(atoms: &[(u8, Atom)]) -> ([u8; 256], Vec<AtomSet>) {
 /// Class 0 is that of destinations no atom lists. Prefixes never overlap in part, so the longest one
 /// that holds an address says which others do.
 fn destinations(atoms: &[(u8, Atom)]) -> ([Vec<Destination>; 2], Vec<AtomSet>) {
-    let anywhere: AtomSet = (0..atoms.len()).filter(|i| atoms[*i].1.to.is_none()).collect();
+    let anywhere: AtomSet = (0..atoms.len())
+        .filter(|i| atoms[*i].1.to.is_none())
+        .collect();
     let mut sets = vec![anywhere];
     let mut listed: Vec<IpNet> = atoms.iter().filter_map(|(_, atom)| atom.to).collect();
     listed.sort_unstable_by_key(|net| (std::cmp::Reverse(net.prefix_len()), *net));

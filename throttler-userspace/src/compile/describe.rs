@@ -68,7 +68,10 @@ pub(super) fn describe(
 }
 
 fn layer_of(config: &Config, scope: &str) -> Option<String> {
-    let layer = config.layers.iter().find(|l| l.scopes.iter().any(|s| s == scope));
+    let layer = config
+        .layers
+        .iter()
+        .find(|l| l.scopes.iter().any(|s| s == scope));
     layer.map(|layer| layer.name.clone())
 }
 
@@ -87,8 +90,16 @@ fn limits(scope: &str, limits: &[Limit], ids: &Ids) -> Vec<LimitDescription> {
 
 fn overrides(config: &Config, plan: &Plan, ids: &Ids) -> Vec<OverrideDescription> {
     let own = |name: &str| {
-        let scope = config.scopes.iter().find(|s| s.name == name).map(|s| &s.limits);
-        let layer = config.layers.iter().find(|l| l.name == name).map(|l| &l.limits);
+        let scope = config
+            .scopes
+            .iter()
+            .find(|s| s.name == name)
+            .map(|s| &s.limits);
+        let layer = config
+            .layers
+            .iter()
+            .find(|l| l.name == name)
+            .map(|l| &l.limits);
         let set = scope.or(layer).map_or(&[][..], Vec::as_slice);
         limits(name, set, ids)
     };
@@ -99,9 +110,10 @@ fn overrides(config: &Config, plan: &Plan, ids: &Ids) -> Vec<OverrideDescription
             unlimited: *set == PlanScope::Unlimited,
             limits: match set {
                 PlanScope::Unlimited => Vec::new(),
-                PlanScope::Limits(set) => {
-                    own(name).into_iter().filter_map(|limit| changed(limit, set)).collect()
-                }
+                PlanScope::Limits(set) => own(name)
+                    .into_iter()
+                    .filter_map(|limit| changed(limit, set))
+                    .collect(),
             },
         })
         .collect()

@@ -91,7 +91,10 @@ mod tests {
         let (increment, shift) = increment(&rate("12.3G/s", Unit::Bytes), Unit::Bytes);
         let exact = 64e9 / 12.3e9;
         let got = increment as f64 / f64::from(1u32 << shift);
-        assert!(got >= exact && got / exact < 1.0 + 1.0 / 65_536.0, "{got} for {exact}");
+        assert!(
+            got >= exact && got / exact < 1.0 + 1.0 / 65_536.0,
+            "{got} for {exact}"
+        );
         let limit = params(&rate("12.3G/s", Unit::Bytes), 1_000_000, Unit::Bytes);
         assert!(gcra::cost(&limit, 65_575) < 1 << 63);
     }
@@ -100,6 +103,9 @@ mod tests {
     fn slow_byte_rates_do_not_overflow_a_large_packet() {
         let limit = params(&rate("1/s", Unit::Bytes), 100_000, Unit::Bytes);
         let exact = u128::from(limit.increment) * 131_072;
-        assert_eq!(u128::from(gcra::cost(&limit, 131_072)), exact >> limit.shift);
+        assert_eq!(
+            u128::from(gcra::cost(&limit, 131_072)),
+            exact >> limit.shift
+        );
     }
 }

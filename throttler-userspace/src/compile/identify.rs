@@ -61,7 +61,12 @@ pub(super) fn identify(
         .scopes
         .iter()
         .map(|scope| (&scope.name, &scope.limits))
-        .chain(config.layers.iter().map(|layer| (&layer.name, &layer.limits)));
+        .chain(
+            config
+                .layers
+                .iter()
+                .map(|layer| (&layer.name, &layer.limits)),
+        );
     for (name, set) in limited {
         let before = earlier.iter().find(|scope| scope.name == *name);
         for (limit, index) in indices(set, before) {
@@ -106,9 +111,8 @@ fn plans(config: &Config, previous: Option<&Description>) -> BTreeMap<String, u1
     let mut taken: BTreeSet<u16> = config.plans.iter().filter_map(|p| known(&p.name)).collect();
     let mut ids = BTreeMap::new();
     for plan in &config.plans {
-        let id = known(&plan.name).unwrap_or_else(|| {
-            (1..).find(|id| !taken.contains(id)).unwrap_or(u16::MAX)
-        });
+        let id = known(&plan.name)
+            .unwrap_or_else(|| (1..).find(|id| !taken.contains(id)).unwrap_or(u16::MAX));
         taken.insert(id);
         ids.insert(plan.name.clone(), id);
     }

@@ -86,5 +86,12 @@ pub fn compile(
     let rows = rows::rows(config, &ids, previous)?;
     let classes = classes::classes(config, &ids, clock)?;
     let description = describe::describe(config, &ids, generation, clock, classes.prefixes);
-    Ok(tables::assemble(config, generation, classified, rows, classes, description))
+    Ok(tables::assemble(
+        config,
+        generation,
+        classified,
+        rows,
+        classes,
+        description,
+    ))
 }

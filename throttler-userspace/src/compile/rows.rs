@@ -19,8 +19,16 @@ pub(super) fn rows(
     ids: &Ids,
     previous: Option<&Previous>,
 ) -> Result<Rows, CompileError> {
-    let stride = ids.scopes.values().max().map_or(1, |id| usize::from(*id) + 1);
-    let plans = ids.plans.values().max().map_or(1, |id| usize::from(*id) + 1);
+    let stride = ids
+        .scopes
+        .values()
+        .max()
+        .map_or(1, |id| usize::from(*id) + 1);
+    let plans = ids
+        .plans
+        .values()
+        .max()
+        .map_or(1, |id| usize::from(*id) + 1);
     let need = stride * plans;
     if need > MAX_ROWS {
         return Err(CompileError::TooManyRows {
@@ -30,7 +38,12 @@ pub(super) fn rows(
         });
     }
     let mut rows = vec![Row::default(); need];
-    let named = |id: usize| config.plans.iter().find(|p| usize::from(ids.plans[&p.name]) == id);
+    let named = |id: usize| {
+        config
+            .plans
+            .iter()
+            .find(|p| usize::from(ids.plans[&p.name]) == id)
+    };
     for plan in 0..plans {
         for set in limited(config) {
             let index = plan * stride + usize::from(ids.scopes[set.name]);
@@ -100,15 +113,11 @@ fn limit_params(limit: &Limit, over: Option<&PlanScope>) -> Option<LimitParams> 
     match over {
         None => Some(own()),
         Some(PlanScope::Unlimited) => None,
-        Some(PlanScope::Limits(set)) => {
-            match set.iter().find(|(name, _)| *name == limit.name) {
-                None => Some(own()),
-                Some((_, PlanLimit::Unlimited)) => None,
-                Some((_, PlanLimit::Rate { rate, burst })) => {
-                    Some(params(rate, *burst, limit.unit))
-                }
-            }
-        }
+        Some(PlanScope::Limits(set)) => match set.iter().find(|(name, _)| *name == limit.name) {
+            None => Some(own()),
+            Some((_, PlanLimit::Unlimited)) => None,
+            Some((_, PlanLimit::Rate { rate, burst })) => Some(params(rate, *burst, limit.unit)),
+        },
     }
 }
 

@@ -114,7 +114,10 @@ pub(super) fn assemble(
         tag: tag(generation),
         flags,
         row_stride: rows.stride,
-        source_mask: [Addr::mask(config.ipv4_prefix), Addr::mask(config.ipv6_prefix)],
+        source_mask: [
+            Addr::mask(config.ipv4_prefix),
+            Addr::mask(config.ipv6_prefix),
+        ],
         source_prefix: prefix,
         destinations: [
             classified.destinations[0].len() as u32,

@@ -208,7 +208,7 @@ fn narrower_than_sources(
         };
         let (most, key) = granularity(prefix, settings);
         let text = format!(
-            "{prefix} of {} is longer than `{key}` ({most}): sources are told apart only by their first {most} bits",
+            "{prefix} of {} is longer than `{key}` ({most}): the class holds for it alone, but it shares its buckets with the rest of its /{most}",
             rule.origin
         );
         // A warning has no excerpt, so a place in a list file is given by the rule's origin alone.

@@ -138,7 +138,7 @@ block = true
     let expected = [
         "throttler.toml:3: a burst of 1000 bytes is below 1500: a full-size packet would never conform",
         "throttler.toml:5: 2001:db8:1::1/128 of throttler.toml:4 is longer than `ipv6_prefix` (64): \
-         sources are told apart only by their first 64 bits",
+         the class holds for it alone, but it shares its buckets with the rest of its /64",
     ];
     assert_eq!(config.warnings, expected);
 }

@@ -36,7 +36,15 @@ pub(super) fn log(names: &Names, iface: &str, event: &Event) {
         return;
     };
     let line = Line::of(description, event, monotonic::now());
-    let Line { time, source, scope, plan, limit, rate, .. } = &line;
+    let Line {
+        time,
+        source,
+        scope,
+        plan,
+        limit,
+        rate,
+        ..
+    } = &line;
     log::warn!(
         target: "throttler::abuse",
         time, iface, source, scope, plan, limit, rate,
@@ -94,7 +102,10 @@ fn limit<'a>(
         (scope, String::new())
     } else {
         let name = scope.layer.as_ref()?;
-        let layer = description.scopes.iter().find(|scope| scope.name == *name)?;
+        let layer = description
+            .scopes
+            .iter()
+            .find(|scope| scope.name == *name)?;
         (layer, name.clone())
     };
     let index = event.limit & !LAYER_LIMIT;

@@ -22,7 +22,11 @@ pub(super) struct Attached {
 }
 
 /// Attaches to every interface, or to none that was not attached before.
-pub(super) fn attach_all(common: &Common, args: &RunArgs, config: &Config) -> Result<Vec<Attached>> {
+pub(super) fn attach_all(
+    common: &Common,
+    args: &RunArgs,
+    config: &Config,
+) -> Result<Vec<Attached>> {
     // Before anything is made: a name that does not exist, a foreign program.
     for iface in &args.iface {
         interface::find(iface)?;
@@ -65,14 +69,24 @@ fn attach(pins: &Pins, args: &RunArgs, config: &Config) -> Result<Attached> {
     let loaded = load::load(pins, load::PROGRAM, config.max_sources)?;
     match &loaded.reuse {
         Reuse::Fresh => {}
-        Reuse::Adopted => log::info!("{}: adopted the pinned maps; buckets and counters go on", pins.iface),
+        Reuse::Adopted => log::info!(
+            "{}: adopted the pinned maps; buckets and counters go on",
+            pins.iface
+        ),
         Reuse::Replaced(why) => {
-            log::warn!("{}: the pinned maps could not be kept ({why}); started anew", pins.iface);
+            log::warn!(
+                "{}: the pinned maps could not be kept ({why}); started anew",
+                pins.iface
+            );
         }
     }
     let description = publish(&loaded.tables, args, config)?;
     // Before the program is attached: whoever waits for the line below must not see this one later.
-    log::info!("{}: policy generation {} in force", pins.iface, description.generation);
+    log::info!(
+        "{}: policy generation {} in force",
+        pins.iface,
+        description.generation
+    );
     let done = link::attach(pins, loaded.program.as_fd(), args.xdp_mode)?;
     if let Some(why) = &done.fallback {
         log::warn!(
@@ -82,10 +96,18 @@ fn attach(pins: &Pins, args: &RunArgs, config: &Config) -> Result<Attached> {
     }
     log::info!(
         "{} on {} ({} XDP{})",
-        if description.mode == "monitor" { "monitoring" } else { "enforcing" },
+        if description.mode == "monitor" {
+            "monitoring"
+        } else {
+            "enforcing"
+        },
         pins.iface,
         done.mode.as_str(),
-        if done.replaced { ", program replaced in place" } else { "" },
+        if done.replaced {
+            ", program replaced in place"
+        } else {
+            ""
+        },
     );
     Ok(Attached {
         pins: pins.clone(),
@@ -99,12 +121,15 @@ pub(super) fn publish(tables: &Tables, args: &RunArgs, config: &Config) -> Resul
     let previous = match publish::previous(tables) {
         Ok(previous) => previous,
         Err(error) => {
-            log::warn!("the earlier policy's description cannot be read ({error:#}); names start anew");
+            log::warn!(
+                "the earlier policy's description cannot be read ({error:#}); names start anew"
+            );
             None
         }
     };
     let compiled = compile::compile(config, previous.as_ref(), monotonic::now());
-    let mut tables_of = compiled.map_err(|error| Failure::new(Status::BadPolicy, error.to_string()))?;
+    let mut tables_of =
+        compiled.map_err(|error| Failure::new(Status::BadPolicy, error.to_string()))?;
     tables_of.description.policy = policy::name(args);
     publish::publish(tables, &tables_of)?;
     Ok(tables_of.description)

@@ -15,14 +15,21 @@ pub(super) struct Ring(AsyncFd<RingBuf<MapData>>);
 impl Ring {
     pub(super) fn open(pins: &Pins) -> Result<Self> {
         let path = pins.map(map::EVENTS);
-        let data = MapData::from_pin(&path).with_context(|| format!("opening {}", path.display()))?;
+        let data =
+            MapData::from_pin(&path).with_context(|| format!("opening {}", path.display()))?;
         let ring = RingBuf::try_from(Map::RingBuf(data)).context("mapping the event ring")?;
-        Ok(Self(sys::readable(ring).context("waiting on the event ring")?))
+        Ok(Self(
+            sys::readable(ring).context("waiting on the event ring")?,
+        ))
     }
 
     /// Waits until there are events and hands over all of them.
     pub(super) async fn next(&mut self, each: impl FnMut(&Event)) -> Result<()> {
-        let mut guard = self.0.readable_mut().await.context("waiting on the event ring")?;
+        let mut guard = self
+            .0
+            .readable_mut()
+            .await
+            .context("waiting on the event ring")?;
         drain(guard.get_inner_mut(), each);
         guard.clear_ready();
         Ok(())
@@ -38,7 +45,10 @@ fn drain(ring: &mut RingBuf<MapData>, mut each: impl FnMut(&Event)) {
     while let Some(item) = ring.next() {
         match decode(&item) {
             Some(event) => each(&event),
-            None => log::error!("an event of {} bytes is not one of ours; skipped", item.len()),
+            None => log::error!(
+                "an event of {} bytes is not one of ours; skipped",
+                item.len()
+            ),
         }
     }
 }

@@ -18,7 +18,10 @@ fn path(state_dir: &Path, iface: &str) -> PathBuf {
 /// Another daemon holds one, or the state directory cannot be written.
 pub fn take_all(state_dir: &Path, ifaces: &[String]) -> Result<Vec<File>> {
     std::fs::create_dir_all(state_dir).with_context(|| {
-        format!("making the state directory {} (--state-dir)", state_dir.display())
+        format!(
+            "making the state directory {} (--state-dir)",
+            state_dir.display()
+        )
     })?;
     ifaces.iter().map(|iface| take(state_dir, iface)).collect()
 }

@@ -5,9 +5,11 @@ mod attachment;
 mod events;
 pub mod lock;
 pub mod logging;
+mod metrics;
 mod policy;
 mod serve;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -22,13 +24,25 @@ use crate::kernel::link::WantedMode;
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
     /// Interface to protect; may be given several times
-    #[arg(long, required = true, env = "THROTTLER_IFACE", value_delimiter = ',', value_name = "IF")]
+    #[arg(
+        long,
+        required = true,
+        env = "THROTTLER_IFACE",
+        value_delimiter = ',',
+        value_name = "IF"
+    )]
     pub iface: Vec<String>,
     /// Policy file; without it an embedded default policy in monitor mode
     #[arg(short, long, env = "THROTTLER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where the program runs: `auto` is native, or generic with a warning where the driver refuses
-    #[arg(long, env = "THROTTLER_XDP_MODE", value_enum, default_value = "auto", value_name = "MODE")]
+    #[arg(
+        long,
+        env = "THROTTLER_XDP_MODE",
+        value_enum,
+        default_value = "auto",
+        value_name = "MODE"
+    )]
     pub xdp_mode: WantedMode,
     /// Drop nothing, whatever the policy says: count what would be dropped
     #[arg(long, env = "THROTTLER_MONITOR")]
@@ -36,8 +50,17 @@ pub struct RunArgs {
     /// What to do with the program at the end, whatever the policy says
     #[arg(long, env = "THROTTLER_ON_EXIT", value_enum, value_name = "WHAT")]
     pub on_exit: Option<OnExitArg>,
+    /// Serve Prometheus metrics at `http://ADDR/metrics`
+    #[arg(long, env = "THROTTLER_METRICS_LISTEN", value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Format of the log, abuse lines included
-    #[arg(long, env = "THROTTLER_LOG_FORMAT", value_enum, default_value = "text", value_name = "FORMAT")]
+    #[arg(
+        long,
+        env = "THROTTLER_LOG_FORMAT",
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
     pub log_format: logging::Format,
 }
 
@@ -70,12 +93,14 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
     checks::kernel()?;
     checks::bpffs(&common.bpffs)?;
     let locks = lock::take_all(&common.state_dir, &args.iface)?;
+    // Before anything is attached: an address that is taken must not leave a program behind.
+    let listener = args.metrics_listen.map(metrics::bind).transpose()?;
     let attached = attachment::attach_all(common, &args, &config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let result = runtime.block_on(serve::serve(&args, config, attached, common));
+    let result = runtime.block_on(serve::serve(&args, config, attached, listener, common));
     drop(locks);
     result
 }

@@ -21,7 +21,10 @@ pub(super) fn load(args: &RunArgs, color: bool) -> Result<Config> {
     };
     let bad = |error: ConfigError| {
         let text = error.render(color);
-        Failure::new(Status::BadPolicy, format!("bad policy\n{}", text.trim_end()))
+        Failure::new(
+            Status::BadPolicy,
+            format!("bad policy\n{}", text.trim_end()),
+        )
     };
     let mut config = loaded.map_err(bad)?;
     if args.config.is_none() {

@@ -1,6 +1,7 @@
 //! Signals and events, until SIGTERM or SIGINT.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::net::TcpListener;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail};
@@ -11,7 +12,7 @@ use tokio::task::{JoinSet, LocalSet};
 use super::abuse::{self, Names};
 use super::attachment::{self, Attached};
 use super::events::Ring;
-use super::{RunArgs, policy};
+use super::{RunArgs, metrics, policy};
 use crate::cli::Common;
 use crate::config::{Config, OnExit};
 use crate::kernel::pins::Pins;
@@ -20,35 +21,50 @@ pub(super) async fn serve(
     args: &RunArgs,
     config: Config,
     attached: Vec<Attached>,
+    listener: Option<TcpListener>,
     common: &Common,
 ) -> Result<()> {
     let local = LocalSet::new();
-    local.run_until(serve_local(args, config, attached, common)).await
+    local
+        .run_until(serve_local(args, config, attached, listener, common))
+        .await
 }
 
 async fn serve_local(
     args: &RunArgs,
     mut config: Config,
     mut attached: Vec<Attached>,
+    listener: Option<TcpListener>,
     common: &Common,
 ) -> Result<()> {
     let mut signals = Signals::listen()?;
     let (stop, stopped) = watch::channel(false);
-    let mut readers = JoinSet::new();
+    let mut tasks = JoinSet::new();
     let mut names = Vec::new();
     for one in &attached {
         let known = Rc::new(RefCell::new(Names::default()));
         known.borrow_mut().push(one.description.clone());
         names.push(Rc::clone(&known));
         let ring = Ring::open(&one.pins)?;
-        readers.spawn_local(read(one.pins.clone(), ring, known, stopped.clone()));
+        tasks.spawn_local(read(one.pins.clone(), ring, known, stopped.clone()));
+    }
+    let reloaded = Rc::new(Cell::new(true));
+    if let Some(listener) = listener {
+        let source = metrics::Source {
+            bpffs: common.bpffs.clone(),
+            ifaces: args.iface.clone(),
+            reloaded: Rc::clone(&reloaded),
+        };
+        tasks.spawn_local(metrics::serve(listener, source, stopped.clone()));
     }
     loop {
         tokio::select! {
             told = signals.next() => match told {
                 Told::Reload => {
+                    reloaded.set(true);
                     for (one, names) in attached.iter_mut().zip(&names) {
-                        reload(args, one, &mut config, common);
+                        let applied = reload(args, one, &mut config, common);
+                        reloaded.set(reloaded.get() && applied);
                         names.borrow_mut().push(one.description.clone());
                     }
                 }
@@ -57,17 +73,17 @@ async fn serve_local(
                     break;
                 }
             },
-            Some(ended) = readers.join_next() => {
-                // A reader ends only when told to; anything else is a fault that must not go unseen.
-                let reason = ended.context("an event reader panicked")?;
-                bail!("an event reader ended by itself: {reason:?}; enforcement goes on without a daemon");
+            Some(ended) = tasks.join_next() => {
+                // A task ends only when told to; anything else is a fault that must not go unseen.
+                let reason = ended.context("a task panicked")?;
+                bail!("a task ended by itself: {reason:?}; enforcement goes on without a daemon");
             }
         }
     }
     // The readers drain their rings, so that no line is lost that was earned before the end.
     let _ = stop.send(true);
-    while let Some(ended) = readers.join_next().await {
-        ended.context("an event reader panicked")??;
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("a task panicked")??;
     }
     leave(&attached, args.on_exit.map_or(config.on_exit, OnExit::from))
 }
@@ -90,8 +106,8 @@ async fn read(
     }
 }
 
-/// Publishes the policy file anew; a bad one changes nothing.
-fn reload(args: &RunArgs, one: &mut Attached, config: &mut Config, common: &Common) {
+/// Publishes the policy file anew; a bad one changes nothing. Whether it was published.
+fn reload(args: &RunArgs, one: &mut Attached, config: &mut Config, common: &Common) -> bool {
     let iface = &one.pins.iface;
     let generation = one.description.generation;
     let published = policy::load(args, common.color.on_stderr()).and_then(|fresh| {
@@ -108,13 +124,23 @@ fn reload(args: &RunArgs, one: &mut Attached, config: &mut Config, common: &Comm
     match published {
         Ok((fresh, description)) => {
             let max_sources = config.max_sources;
-            *config = Config { max_sources, ..fresh };
-            log::info!("{iface}: policy generation {} in force", description.generation);
+            *config = Config {
+                max_sources,
+                ..fresh
+            };
+            log::info!(
+                "{iface}: policy generation {} in force",
+                description.generation
+            );
             one.description = description;
+            true
         }
-        Err(error) => log::error!(
-            "{iface}: keeping the old policy (generation {generation}), which stays in force: {error:#}"
-        ),
+        Err(error) => {
+            log::error!(
+                "{iface}: keeping the old policy (generation {generation}), which stays in force: {error:#}"
+            );
+            false
+        }
     }
 }
 

@@ -85,19 +85,24 @@ pub fn program_name(id: u32) -> String {
 fn names() -> Result<Vec<String>> {
     let replies = ask(LinkMessage::default(), NLM_F_REQUEST | NLM_F_DUMP)?;
     let name = |link: &LinkMessage| {
-        link.attributes.iter().find_map(|attribute| match attribute {
-            LinkAttribute::IfName(name) => Some(name.clone()),
-            _ => None,
-        })
+        link.attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                LinkAttribute::IfName(name) => Some(name.clone()),
+                _ => None,
+            })
     };
     Ok(replies.iter().filter_map(name).collect())
 }
 
 fn xdp(link: &LinkMessage) -> Option<(XdpMode, u32)> {
-    let attributes = link.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::Xdp(attributes) => Some(attributes),
-        _ => None,
-    })?;
+    let attributes = link
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::Xdp(attributes) => Some(attributes),
+            _ => None,
+        })?;
     let mut mode = None;
     let mut program = None;
     for attribute in attributes {

@@ -82,11 +82,18 @@ fn native(program: BorrowedFd<'_>, interface: &Interface) -> Result<std::os::fd:
     })
 }
 
-fn generic(program: BorrowedFd<'_>, interface: &Interface) -> Result<std::os::fd::OwnedFd, Failure> {
+fn generic(
+    program: BorrowedFd<'_>,
+    interface: &Interface,
+) -> Result<std::os::fd::OwnedFd, Failure> {
     sys::attach_xdp(program, interface.index, sys::XDP_GENERIC).map_err(|error| {
         Failure::new(
             Status::Runtime,
-            format!("{} refuses generic XDP as well ({})", interface.name, reason(&error)),
+            format!(
+                "{} refuses generic XDP as well ({})",
+                interface.name,
+                reason(&error)
+            ),
         )
     })
 }

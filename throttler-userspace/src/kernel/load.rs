@@ -98,7 +98,8 @@ fn unusable(pins: &Pins, max_sources: u32) -> Result<Option<String>> {
     for spec in specs(max_sources) {
         let path = pins.map(spec.name);
         let fd = sys::open_pinned(&path).with_context(|| format!("opening {}", path.display()))?;
-        let info = sys::map_info(fd.as_fd()).with_context(|| format!("reading {}", path.display()))?;
+        let info =
+            sys::map_info(fd.as_fd()).with_context(|| format!("reading {}", path.display()))?;
         if let Some(why) = spec.differs(&info) {
             return Ok(Some(why));
         }
@@ -116,7 +117,12 @@ struct Spec {
 
 impl Spec {
     fn differs(&self, info: &MapInfo) -> Option<String> {
-        let found = [info.map_type, info.key_size, info.value_size, info.max_entries];
+        let found = [
+            info.map_type,
+            info.key_size,
+            info.value_size,
+            info.max_entries,
+        ];
         let ours = [
             self.map_type,
             self.key_size as u32,
@@ -161,7 +167,11 @@ fn specs(max_sources: u32) -> Vec<Spec> {
         array(map::HEADS, size_of::<PolicyHead>(), BANKS),
         array(map::PORT_CLASSES, size_of::<PortClasses>(), BANKS),
         array(map::CELLS, size_of::<Cells>(), BANKS),
-        array(map::DESTINATIONS, size_of::<Destination>(), BANKS * 2 * MAX_DESTINATIONS),
+        array(
+            map::DESTINATIONS,
+            size_of::<Destination>(),
+            BANKS * 2 * MAX_DESTINATIONS,
+        ),
         array(map::ROWS, size_of::<Row>(), BANKS * MAX_ROWS),
         Spec {
             name: map::CLASSES,

@@ -28,7 +28,8 @@ impl<K: Record, V: Record> Map<K, V> {
     /// Nothing pinned there, or a map of other sizes.
     pub fn open(path: &Path) -> Result<Self> {
         let fd = sys::open_pinned(path).with_context(|| format!("opening {}", path.display()))?;
-        let info = sys::map_info(fd.as_fd()).with_context(|| format!("reading {}", path.display()))?;
+        let info =
+            sys::map_info(fd.as_fd()).with_context(|| format!("reading {}", path.display()))?;
         let ours = (size_of::<K>() as u32, size_of::<V>() as u32);
         if (info.key_size, info.value_size) != ours {
             bail!(
@@ -156,7 +157,9 @@ impl<K: Record, V: Record> Map<K, V> {
 
 impl<K, V> fmt::Debug for Map<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map").field("info", &self.info).finish_non_exhaustive()
+        f.debug_struct("Map")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
     }
 }
 
@@ -176,7 +179,10 @@ fn found(result: io::Result<()>) -> io::Result<Option<()>> {
 
 fn no_batches(error: &io::Error) -> bool {
     // ENOTSUPP (524) is the kernel's own and has no name in libc.
-    matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP | 524))
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EINVAL | libc::EOPNOTSUPP | 524)
+    )
 }
 
 /// How many CPUs a per-CPU map has values for.

@@ -29,8 +29,21 @@ pub fn publish(tables: &Tables, policy: &PolicyTables) -> Result<()> {
         .active
         .set(&active::GENERATION, &generation)
         .context("putting the generation in force")?;
-    sys::wait_for_readers().context("waiting for packets under the old policy")?;
+    wait_for_packets().context("waiting for packets under the old policy")?;
     clear_classes(tables, 1 - bank).context("clearing the old source classes")
+}
+
+/// Waits until no packet uses the old bank.
+fn wait_for_packets() -> std::io::Result<()> {
+    match sys::wait_for_readers() {
+        // A kernel with `nohz_full` refuses, and has no other call for it. No packet takes a
+        // thousandth of this.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 fn write_tables(tables: &Tables, policy: &PolicyTables, bank: u32) -> Result<()> {
@@ -39,7 +52,9 @@ fn write_tables(tables: &Tables, policy: &PolicyTables, bank: u32) -> Result<()>
     for (family, listed) in policy.destinations.iter().enumerate() {
         let run = (bank * 2 + family as u32) * MAX_DESTINATIONS as u32;
         for (index, destination) in listed.iter().enumerate() {
-            tables.destinations.set(&(run + index as u32), destination)?;
+            tables
+                .destinations
+                .set(&(run + index as u32), destination)?;
         }
     }
     let first = bank * MAX_ROWS as u32;
@@ -151,7 +166,13 @@ pub fn previous(tables: &Tables) -> Result<Option<Previous>> {
     let Some(head) = tables.heads.get(&bank)? else {
         return Ok(None);
     };
-    let plans = description.plans.iter().map(|p| u32::from(p.id)).max().unwrap_or(0) + 1;
+    let plans = description
+        .plans
+        .iter()
+        .map(|p| u32::from(p.id))
+        .max()
+        .unwrap_or(0)
+        + 1;
     let count = (plans * head.row_stride).min(MAX_ROWS as u32);
     let mut rows = Vec::with_capacity(count as usize);
     for index in 0..count {

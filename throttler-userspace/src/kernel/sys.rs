@@ -361,7 +361,14 @@ struct IdAttr {
 /// # Errors
 /// The kernel's.
 pub fn program_by_id(id: u32) -> io::Result<OwnedFd> {
-    bpf(BPF_PROG_GET_FD_BY_ID, &mut IdAttr { id, ..IdAttr::default() }).map(owned)
+    bpf(
+        BPF_PROG_GET_FD_BY_ID,
+        &mut IdAttr {
+            id,
+            ..IdAttr::default()
+        },
+    )
+    .map(owned)
 }
 
 #[repr(C)]

@@ -64,7 +64,8 @@ pub fn attachments(bpffs: &Path, ifaces: &[String]) -> Result<Vec<Attachment>> {
 }
 
 fn open(pins: Pins) -> Result<Option<Attachment>> {
-    if !pins.complete() {
+    // The link is pinned last: with its pin, everything else is in place.
+    if !pins.complete() || !pins.link().exists() {
         return Ok(None);
     }
     let tables = Tables::open(&pins.dir)?;
@@ -92,7 +93,10 @@ fn nothing(bpffs: &Path, ifaces: &[String]) -> Failure {
     let hint = if other.is_empty() {
         "start it with `throttler run --iface IF`, or name its pins with --bpffs".to_owned()
     } else {
-        format!("pins of another version ({}) are there: use that version's tool", other.join(", "))
+        format!(
+            "pins of another version ({}) are there: use that version's tool",
+            other.join(", ")
+        )
     };
     Failure::new(
         Status::NothingAttached,

@@ -22,7 +22,8 @@ pub struct BucketFilter {
 
 impl BucketFilter {
     fn wants(&self, source: &IpNet) -> bool {
-        self.source.is_none_or(|net| net.contains(source) || source.contains(&net))
+        self.source
+            .is_none_or(|net| net.contains(source) || source.contains(&net))
     }
 }
 
@@ -85,7 +86,14 @@ fn of(attachment: &Attachment, filter: &BucketFilter) -> Result<Vec<Bucket>> {
 
 fn table(out: &mut impl Write, buckets: &[Bucket]) -> Result<()> {
     let mut table = Table::new(&[
-        "iface", "source", "scope", "class", "limits (left/burst)", "passed", "dropped", "last seen",
+        "iface",
+        "source",
+        "scope",
+        "class",
+        "limits (left/burst)",
+        "passed",
+        "dropped",
+        "last seen",
     ]);
     for bucket in buckets {
         let limits: Vec<String> = bucket
@@ -97,11 +105,16 @@ fn table(out: &mut impl Write, buckets: &[Bucket]) -> Result<()> {
             bucket.iface.clone(),
             bucket.source.clone(),
             bucket.scope.clone(),
-            bucket.plan.clone().unwrap_or_else(|| bucket.class.to_owned()),
+            bucket
+                .plan
+                .clone()
+                .unwrap_or_else(|| bucket.class.to_owned()),
             limits.join(", "),
             bucket.passed.packets.to_string(),
             bucket.dropped.packets.to_string(),
-            bucket.last_seen_s.map_or_else(|| "never".to_owned(), |s| format!("{s:.1} s ago")),
+            bucket
+                .last_seen_s
+                .map_or_else(|| "never".to_owned(), |s| format!("{s:.1} s ago")),
         ]);
     }
     table.print(out)?;

@@ -38,9 +38,9 @@ pub(super) struct Totals {
 }
 
 #[derive(Debug, Serialize)]
-struct ScopeReport {
-    scope: String,
-    reasons: BTreeMap<&'static str, Count>,
+pub(super) struct ScopeReport {
+    pub(super) scope: String,
+    pub(super) reasons: BTreeMap<&'static str, Count>,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,23 +52,23 @@ pub(super) struct SourceCount {
 }
 
 #[derive(Debug, Serialize)]
-struct Events {
+pub(super) struct Events {
     sent: u64,
-    lost: u64,
+    pub(super) lost: u64,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct InterfaceReport {
-    iface: String,
+    pub(super) iface: String,
     xdp_mode: &'static str,
     mode: String,
     pub(super) paused: bool,
     pub(super) paused_for_s: Option<f64>,
-    generation: u32,
+    pub(super) generation: u32,
     pub(super) totals: Totals,
-    scopes: Vec<ScopeReport>,
+    pub(super) scopes: Vec<ScopeReport>,
     pub(super) sources: SourceCount,
-    events: Events,
+    pub(super) events: Events,
     contended: u64,
 }
 
@@ -88,7 +88,11 @@ pub fn counters(out: &mut impl Write, attached: &[Attachment], format: Format) -
             "{} ({}, {}, generation {}): {} packets, {} passed, {} dropped; {} of {} sources; {} events, {} lost",
             report.iface,
             report.xdp_mode,
-            if report.paused { "paused" } else { &report.mode },
+            if report.paused {
+                "paused"
+            } else {
+                &report.mode
+            },
             report.generation,
             totals.packets,
             totals.passed,
@@ -185,7 +189,10 @@ fn summed(per_cpu: &[ScopeCounters]) -> BTreeMap<Reason, Tally> {
 }
 
 fn stats(tables: &Tables, cpus: usize) -> Result<Stats> {
-    let per_cpu = tables.stats.get_per_cpu(&0, cpus).context("reading the statistics")?;
+    let per_cpu = tables
+        .stats
+        .get_per_cpu(&0, cpus)
+        .context("reading the statistics")?;
     let mut sum = Stats::default();
     for stats in per_cpu {
         sum.events_sent += stats.events_sent;
@@ -198,7 +205,8 @@ fn stats(tables: &Tables, cpus: usize) -> Result<Stats> {
 fn source_count(tables: &Tables) -> Result<SourceCount> {
     let mut counts = [0; 2];
     for (count, map) in counts.iter_mut().zip(&tables.sources) {
-        map.for_each(|_, _| *count += 1).context("counting sources")?;
+        map.for_each(|_, _| *count += 1)
+            .context("counting sources")?;
     }
     Ok(SourceCount {
         entries: counts[0] + counts[1],

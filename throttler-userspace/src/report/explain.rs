@@ -84,13 +84,23 @@ pub fn explain(
 fn scopes(reader: &Reader<'_>, question: &Question) -> Result<Vec<u8>> {
     let description = &reader.attachment.description;
     if question.port.is_none() && question.protocol.is_none() {
-        let live = description.scopes.iter().filter(|s| s.kind != ScopeKind::Retired);
+        let live = description
+            .scopes
+            .iter()
+            .filter(|s| s.kind != ScopeKind::Retired);
         return Ok(live.map(|scope| scope.id).collect());
     }
     let scope = classify(reader, question)?;
-    let layer = description.scope(scope).and_then(|scope| scope.layer.clone());
-    let layer = description.scopes.iter().find(|s| Some(&s.name) == layer.as_ref());
-    Ok(std::iter::once(scope).chain(layer.map(|layer| layer.id)).collect())
+    let layer = description
+        .scope(scope)
+        .and_then(|scope| scope.layer.clone());
+    let layer = description
+        .scopes
+        .iter()
+        .find(|s| Some(&s.name) == layer.as_ref());
+    Ok(std::iter::once(scope)
+        .chain(layer.map(|layer| layer.id))
+        .collect())
 }
 
 /// The kernel's own tables, read as the datapath reads them.
@@ -101,21 +111,30 @@ fn classify(reader: &Reader<'_>, question: &Question) -> Result<u8> {
     let protocol = question.protocol.unwrap_or(6);
     let mut cell = u32::from(head.protocol_class[usize::from(protocol)]) * head.protocol_stride;
     if let (Some(port), 6 | 17) = (question.port, protocol) {
-        let classes = tables.port_classes.get(&bank)?.context("the port table is missing")?;
+        let classes = tables
+            .port_classes
+            .get(&bank)?
+            .context("the port table is missing")?;
         cell += u32::from(classes.class[usize::from(port)]);
     }
     if let Some(to) = question.to {
         let (family, addr) = bytes(to);
         let run = (bank * 2 + family as u32) * MAX_DESTINATIONS as u32;
         for index in 0..head.destinations[family] {
-            let entry = tables.destinations.get(&(run + index))?.context("a destination is missing")?;
+            let entry = tables
+                .destinations
+                .get(&(run + index))?
+                .context("a destination is missing")?;
             if addr.masked(entry.mask) == entry.network {
                 cell += entry.class * head.destination_stride;
                 break;
             }
         }
     }
-    let cells = tables.cells.get(&bank)?.context("the cell table is missing")?;
+    let cells = tables
+        .cells
+        .get(&bank)?
+        .context("the cell table is missing")?;
     Ok(cells.scope[cell as usize % MAX_CELLS])
 }
 
@@ -137,12 +156,19 @@ fn answer(reader: &Reader<'_>, question: &Question, scope: u8) -> Result<Answer>
     let record = attachment.tables.sources[family].get(&key)?;
     let word = reader.resolve(family, addr, true)?;
     let bucket = reader.bucket(family, &key, record.as_ref(), word)?;
-    let rule = rule(reader, family, addr)?.and_then(|index| {
-        attachment.description.rules.get(index as usize)
-    });
+    let rule = rule(reader, family, addr)?
+        .and_then(|index| attachment.description.rules.get(index as usize));
     let now = attachment.clock.monotonic_ns;
-    let paused = attachment.tables.active.get(&active::PAUSED_UNTIL)?.unwrap_or(0) > now;
-    let monitor = attachment.description.scope(scope).is_some_and(|s| s.mode == "monitor");
+    let paused = attachment
+        .tables
+        .active
+        .get(&active::PAUSED_UNTIL)?
+        .unwrap_or(0)
+        > now;
+    let monitor = attachment
+        .description
+        .scope(scope)
+        .is_some_and(|s| s.mode == "monitor");
     let (reason, detail) = reason(word, &bucket, paused, attachment.mode.is_some());
     let spared = monitor && matches!(reason, "blocked" | "over_limit");
     let passes = spared || !matches!(reason, "blocked" | "over_limit");
@@ -179,7 +205,10 @@ fn answer(reader: &Reader<'_>, question: &Question, scope: u8) -> Result<Answer>
 
 fn reason(word: Word, bucket: &Bucket, paused: bool, attached: bool) -> (&'static str, String) {
     if !attached {
-        return ("paused", "the program is not attached to the interface".to_owned());
+        return (
+            "paused",
+            "the program is not attached to the interface".to_owned(),
+        );
     }
     if paused {
         return ("paused", "`throttler pause` is in force".to_owned());
@@ -222,8 +251,7 @@ fn rule(reader: &Reader<'_>, family: usize, addr: Addr) -> Result<Option<u32>> {
     };
     let now = reader.attachment.clock.monotonic_ns;
     let step = chain.steps.iter().find(|step| !ended(step.until, now));
-    let nothing = |step: &&throttler_common::abi::ClassStep| {
-        step.kind == Kind::Plan as u8 && step.plan == 0
-    };
+    let nothing =
+        |step: &&throttler_common::abi::ClassStep| step.kind == Kind::Plan as u8 && step.plan == 0;
     Ok(step.filter(|step| !nothing(step)).map(|step| step.rule))
 }

@@ -54,7 +54,11 @@ impl Table {
         };
         let numeric = |column: usize| {
             let mut cells = self.rows.iter().skip(1).filter_map(|row| row.get(column));
-            cells.all(|cell| cell == "-" || cell.starts_with(|c: char| c.is_ascii_digit()) && !cell.contains(['.', ':', '/']))
+            cells.all(|cell| {
+                cell == "-"
+                    || cell.starts_with(|c: char| c.is_ascii_digit())
+                        && !cell.contains(['.', ':', '/'])
+            })
         };
         let layout: Vec<(usize, bool)> = (0..columns).map(|c| (width(c), numeric(c))).collect();
         for row in &self.rows {
@@ -92,7 +96,11 @@ pub(super) fn json<T: Serialize>(
         }
         return Ok(());
     }
-    write!(out, "{{\"schema_version\":{},\"{key}\":", super::SCHEMA_VERSION)?;
+    write!(
+        out,
+        "{{\"schema_version\":{},\"{key}\":",
+        super::SCHEMA_VERSION
+    )?;
     serde_json::to_writer(&mut *out, items)?;
     writeln!(out, "}}")?;
     Ok(())

@@ -34,7 +34,10 @@ fn text(limits: &[LimitEntry<'_>]) -> String {
         return "unlimited".to_owned();
     }
     let one = |limit: &LimitEntry<'_>| {
-        format!("{} {} {} (burst {})", limit.limit, limit.rate, limit.unit, limit.burst)
+        format!(
+            "{} {} {} (burst {})",
+            limit.limit, limit.rate, limit.unit, limit.burst
+        )
     };
     limits.iter().map(one).collect::<Vec<_>>().join(", ")
 }
@@ -59,15 +62,18 @@ pub fn scopes(out: &mut impl Write, attached: &[Attachment], format: Format) -> 
     let mut all = Vec::new();
     for attachment in attached {
         let live = attachment.description.scopes.iter();
-        all.extend(live.filter(|scope| scope.kind != ScopeKind::Retired).map(|scope| ScopeEntry {
-            iface: attachment.iface(),
-            scope: &scope.name,
-            kind: scope.kind,
-            mode: &scope.mode,
-            matches: &scope.matches,
-            layer: scope.layer.as_deref(),
-            limits: entries(&scope.limits),
-        }));
+        all.extend(
+            live.filter(|scope| scope.kind != ScopeKind::Retired)
+                .map(|scope| ScopeEntry {
+                    iface: attachment.iface(),
+                    scope: &scope.name,
+                    kind: scope.kind,
+                    mode: &scope.mode,
+                    matches: &scope.matches,
+                    layer: scope.layer.as_deref(),
+                    limits: entries(&scope.limits),
+                }),
+        );
     }
     if format != Format::Table {
         return json(out, format, "scopes", &all);
@@ -112,18 +118,20 @@ struct PlanEntry<'a> {
 pub fn plans(out: &mut impl Write, attached: &[Attachment], format: Format) -> Result<()> {
     let mut all = Vec::new();
     for attachment in attached {
-        all.extend(attachment.description.plans.iter().map(|plan| PlanEntry {
-            iface: attachment.iface(),
-            plan: &plan.name,
-            scopes: plan
-                .overrides
-                .iter()
-                .map(|set| OverrideEntry {
-                    scope: &set.scope,
-                    unlimited: set.unlimited,
-                    limits: entries(&set.limits),
-                })
-                .collect(),
+        all.extend(attachment.description.plans.iter().map(|plan| {
+            PlanEntry {
+                iface: attachment.iface(),
+                plan: &plan.name,
+                scopes: plan
+                    .overrides
+                    .iter()
+                    .map(|set| OverrideEntry {
+                        scope: &set.scope,
+                        unlimited: set.unlimited,
+                        limits: entries(&set.limits),
+                    })
+                    .collect(),
+            }
         }));
     }
     if format != Format::Table {

@@ -78,7 +78,11 @@ fn of(attachment: &Attachment, within: Option<IpNet>) -> Result<Vec<SourceEntry>
             found.push((net, *chain));
         }
     };
-    attachment.tables.classes.for_each(visit).context("reading the source classes")?;
+    attachment
+        .tables
+        .classes
+        .for_each(visit)
+        .context("reading the source classes")?;
     found.sort_unstable_by_key(|(net, _)| *net);
     let now = attachment.clock.monotonic_ns;
     let rules = &attachment.description.rules;

@@ -1,0 +1,1 @@
+//! Errors, exit statuses and documents of the command line.

@@ -1,0 +1,1 @@
+//! The loaded program, the host's `decide` and an independent parser over generated frames.

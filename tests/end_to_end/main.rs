@@ -1,0 +1,1 @@
+//! The daemon on real interfaces, judged by real packets.

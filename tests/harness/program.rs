@@ -1,0 +1,239 @@
+//! A loaded program with maps of its own.
+
+use std::net::IpAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+
+use aya::maps::{Map, MapData, RingBuf};
+use throttler::compile::{Clock, PolicyTables, ScopeKind, compile};
+use throttler::config;
+use throttler::kernel::load::{Loaded, PROGRAM, PROGRAM_AT, load};
+use throttler::kernel::map::possible_cpus;
+use throttler::kernel::pins::Pins;
+use throttler::kernel::publish::{previous, publish};
+use throttler::kernel::sys;
+use throttler::kernel::tables::Tables;
+use throttler_common::abi::{
+    Addr, Event, LAYER_LIMIT, MAX_SCOPES, NO_LIMIT, SlotRecord, SourceKey, Stats, active, map,
+};
+use throttler_common::{Family, Reason};
+
+use super::pins::PinDir;
+use super::{Counters, START};
+
+/// The wall time at [`START`]; all that ties the two clocks of a test together.
+const START_WALL: &str = "2027-03-01T00:00:00Z";
+const SOURCES: u32 = 16_384;
+
+/// What the program said of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) reason: Reason,
+    pub(crate) scope: String,
+    /// The limit that refused; one of a layer as `layer.limit`.
+    pub(crate) limit: Option<String>,
+}
+
+/// `throttler_at`, loaded, with a policy in force. Maps and pins go when it is dropped.
+pub(crate) struct Program {
+    loaded: Loaded,
+    policy: PolicyTables,
+    pins: Pins,
+    /// Removes the pins; nothing else needs it.
+    _directory: PinDir,
+}
+
+impl Program {
+    /// Loads the program and publishes a policy file's text as generation 1.
+    pub(crate) fn new(policy: &str) -> Self {
+        Self::sized(policy, SOURCES)
+    }
+
+    /// The same with room for so many sources of each family.
+    pub(crate) fn sized(policy: &str, max_sources: u32) -> Self {
+        let directory = PinDir::new();
+        let pins = Pins::of(directory.path(), "test");
+        let loaded = load(&pins, PROGRAM_AT, max_sources).expect("loading the program");
+        let policy = put_in_force(&loaded.tables, policy);
+        Self {
+            loaded,
+            policy,
+            pins,
+            _directory: directory,
+        }
+    }
+
+    /// Puts another policy in force, as the next generation.
+    pub(crate) fn publish(&mut self, policy: &str) {
+        self.policy = put_in_force(&self.loaded.tables, policy);
+    }
+
+    /// The policy in force.
+    pub(crate) fn policy(&self) -> &PolicyTables {
+        &self.policy
+    }
+
+    /// The maps.
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.loaded.tables
+    }
+
+    /// Loads what interfaces run, which takes its time from the kernel's clock, onto the same maps.
+    pub(crate) fn production(&self) -> OwnedFd {
+        load(&self.pins, PROGRAM, SOURCES)
+            .expect("loading the production program")
+            .program
+    }
+
+    /// The word that the program answers for a frame at `now`.
+    pub(crate) fn run_raw(&self, now: u64, frame: &[u8]) -> u32 {
+        let input = [&now.to_ne_bytes(), frame].concat();
+        sys::test_run(self.loaded.program.as_fd(), &input, 1)
+            .expect("a test run")
+            .result
+    }
+
+    /// What the program decides on a frame at `now`.
+    pub(crate) fn run(&self, now: u64, frame: &[u8]) -> Answer {
+        let word = self.run_raw(now, frame);
+        let [reason, scope, limit, rest] = word.to_le_bytes();
+        assert_eq!(rest, 0, "{word:#x} is no decision");
+        Answer {
+            reason: Reason::from_index(reason).expect("a reason"),
+            scope: self.policy.description.scope_name(scope),
+            limit: self.limit_name(scope, limit),
+        }
+    }
+
+    fn limit_name(&self, scope: u8, limit: u8) -> Option<String> {
+        if limit == NO_LIMIT {
+            return None;
+        }
+        let scopes = &self.policy.description.scopes;
+        let own = self
+            .policy
+            .description
+            .scope(scope)
+            .expect("a scope of the policy");
+        let (of, prefix) = if limit & LAYER_LIMIT == 0 {
+            (own, String::new())
+        } else {
+            let name = own.layer.as_ref().expect("a scope with a layer");
+            let layer = scopes
+                .iter()
+                .find(|s| s.name == *name && s.kind == ScopeKind::Layer);
+            (layer.expect("its layer"), format!("{name}."))
+        };
+        let index = limit & !LAYER_LIMIT;
+        let found = of
+            .limits
+            .iter()
+            .find(|l| l.index == index)
+            .expect("a limit of the scope");
+        Some(format!("{prefix}{}", found.name))
+    }
+
+    /// Every counter that is not zero, over all CPUs.
+    pub(crate) fn counters(&self) -> Counters {
+        let cpus = possible_cpus().expect("the number of CPUs");
+        let mut sums = Counters::new();
+        for id in 0..MAX_SCOPES as u32 {
+            let name = self.policy.description.scope_name(id as u8);
+            let values = self
+                .tables()
+                .counters
+                .get_per_cpu(&id, cpus)
+                .expect("counters");
+            for tallies in values.iter().map(|v| v.by_reason) {
+                for (reason, tally) in Reason::ALL.into_iter().zip(tallies) {
+                    if tally.packets != 0 || tally.bytes != 0 {
+                        let sum = sums.entry((name.clone(), reason)).or_default();
+                        sum.0 += tally.packets;
+                        sum.1 += tally.bytes;
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    /// Statistics, over all CPUs.
+    pub(crate) fn stats(&self) -> Stats {
+        let cpus = possible_cpus().expect("the number of CPUs");
+        let values = self
+            .tables()
+            .stats
+            .get_per_cpu(&0, cpus)
+            .expect("statistics");
+        values.iter().fold(Stats::default(), |sum, one| Stats {
+            events_sent: sum.events_sent + one.events_sent,
+            events_lost: sum.events_lost + one.events_lost,
+            contended: sum.contended + one.contended,
+            resolved: sum.resolved + one.resolved,
+            claimed: sum.claimed + one.claimed,
+        })
+    }
+
+    /// The state of an address's source in a scope (or layer), if it has any.
+    pub(crate) fn record(&self, addr: IpAddr, scope: &str) -> Option<SlotRecord> {
+        let (family, addr) = match addr {
+            IpAddr::V4(v4) => (Family::V4, Addr::from_v4(v4.octets())),
+            IpAddr::V6(v6) => (Family::V6, Addr::from_bytes(v6.octets())),
+        };
+        let named = self
+            .policy
+            .description
+            .scopes
+            .iter()
+            .find(|s| s.name == scope);
+        let key = SourceKey {
+            addr: addr.masked(self.policy.head.source_mask[family.index()]),
+            scope: u32::from(named.expect("a scope of the policy").id),
+            reserved: 0,
+        };
+        self.tables().sources[family.index()]
+            .get(&key)
+            .expect("reading the source table")
+    }
+
+    /// The events that were not read before.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let data = MapData::from_pin(self.pins.map(map::EVENTS)).expect("the pinned ring");
+        let mut ring = RingBuf::try_from(Map::RingBuf(data)).expect("mapping the ring");
+        let mut events = Vec::new();
+        while let Some(item) = ring.next() {
+            events.push(sys::from_bytes(&item).expect("an event of our size"));
+        }
+        events
+    }
+
+    /// Lets everything pass until a time; 0 resumes.
+    pub(crate) fn pause(&self, until: u64) {
+        self.tables()
+            .active
+            .set(&active::PAUSED_UNTIL, &until)
+            .expect("writing the pause");
+    }
+}
+
+/// The wall time of a monotonic time, as `until` wants it.
+pub(crate) fn wall(now: u64) -> String {
+    clock().wall(now).to_string()
+}
+
+fn clock() -> Clock {
+    Clock {
+        monotonic_ns: START,
+        wall: START_WALL.parse().expect("a timestamp"),
+    }
+}
+
+fn put_in_force(tables: &Tables, policy: &str) -> PolicyTables {
+    let clock = clock();
+    let config = config::parse("test.toml", policy, Path::new(""), clock.wall)
+        .unwrap_or_else(|error| panic!("{error}"));
+    let previous = previous(tables).expect("the generation in force");
+    let compiled = compile(&config, previous.as_ref(), clock).expect("tables that hold the policy");
+    publish(tables, &compiled).expect("publishing");
+    compiled
+}
