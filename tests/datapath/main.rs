@@ -3,8 +3,11 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod broken;
 mod classes;
+mod counted;
 mod exactness;
+mod frames;
 mod isolation;
 mod reference;
 mod scopes;

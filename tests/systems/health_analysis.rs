@@ -92,8 +92,8 @@ fn the_lists_override() {
     let sink = TcpSink::new(&system.lab, &[ANALYZE]).expect("a sink");
     for blocked in [address("192.0.2.66"), address("2001:db8:bad:1::1")] {
         system.assert_connects(&sink, blocked, ANALYZE, 0, 3);
-        let outcome = system.offer(blocked, "assess", ASSESS, 4);
-        assert_eq!(outcome.dropped, 4);
+        // Nothing answers, so that it does no harm that the client owns the address.
+        assert_eq!(system.offer(blocked, "assess", ASSESS, 4).dropped, 4);
         assert_eq!(system.bucket(blocked, "analyze")["class"], "block");
         assert_eq!(
             abuse_log::refusal(&system, blocked, "analyze")["reason"],
@@ -104,8 +104,8 @@ fn the_lists_override() {
     assert_eq!(counters.reason("analyze", "blocked").0, 6);
     assert_eq!(counters.reason("assess", "blocked").0, 8);
     for family in Family::BOTH {
-        let staff = family.member(9, 1);
-        system.assert_connects(&sink, staff, ANALYZE, 30, 30);
-        system.assert_all_pass(staff, "assess", ASSESS, 300, "exempt");
+        let staff = [1, 2].map(|host| family.member(9, host));
+        system.assert_connects(&sink, staff[0], ANALYZE, 30, 30);
+        system.assert_all_pass(staff[1], "assess", ASSESS, 300, "exempt");
     }
 }

@@ -181,7 +181,18 @@ impl System {
         n: usize,
     ) {
         let wanted: Vec<bool> = (0..n).map(|index| index < count).collect();
-        assert_eq!(self.connect(src, port, n), wanted, "{src} on {port}");
+        let connected = self.connect(src, port, n);
+        assert_eq!(
+            connected,
+            wanted,
+            "{src} on {port}: {:#?}",
+            self.daemon.counters()
+        );
+        // The sink accepts in its own time what the kernel has established.
+        let end = Instant::now() + LONG;
+        while sink.count(src) < count as u64 && Instant::now() < end {
+            std::thread::yield_now();
+        }
         assert_eq!(sink.count(src), count as u64, "{src} on {port}");
     }
 

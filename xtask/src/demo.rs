@@ -83,7 +83,7 @@ fn show(binary: &Path, interrupts: &Interrupts, out: &mut StdoutLock<'_>) -> Res
     let status = daemon.stop()?;
     ensure!(status.success(), "the daemon ended with {status}");
     writeln!(out, "{}\n", screen::abuse_log(&daemon.stderr_lines()))?;
-    let problems = verdict::problems(&before, &traffic, elapsed);
+    let problems = verdict::problems(&before, traffic.received(), elapsed);
     ensure!(
         problems.is_empty(),
         "what was seen contradicts the policy:\n  {}",

@@ -106,23 +106,25 @@ pub(super) fn text() -> String {
 
 /// The same, for a reader with 80 columns.
 pub(super) fn brief() -> String {
-    let mut text =
-        "policy: each source (IPv4 /32, IPv6 /64) may send, a second and at once:\n".to_owned();
-    for (plan, allowance) in [
-        ("free", (|scope| scope.free) as fn(&Scope) -> Allowance),
-        ("pro", |scope| scope.pro),
-    ] {
-        let _ = write!(text, "  {plan:<5}");
-        for scope in &SCOPES {
+    let heads = SCOPES
+        .each_ref()
+        .map(|scope| format!("{} ({})", scope.name, scope.unit));
+    let row = |first: &str, cells: [String; 3]| {
+        let cells = cells.map(|cell| format!("{cell:<21}")).concat();
+        format!("  {first:<9}{}\n", cells.trim_end())
+    };
+    let plan = |allowance: fn(&Scope) -> Allowance| {
+        SCOPES.each_ref().map(|scope| {
             let Allowance { per_second, burst } = allowance(scope);
-            let one = format!(
-                "{} {per_second}/s, burst {burst} {}",
-                scope.name, scope.unit
-            );
-            let _ = write!(text, " {one:<24}");
-        }
-        text.truncate(text.trim_end().len());
-        text.push('\n');
-    }
-    text + "  staff is exempt, 203.0.113.66 and 2001:db8:bad::/48 are blocked\n"
+            format!("{per_second}/s, burst {burst}")
+        })
+    };
+    [
+        "policy: what a source (an IPv4 address, an IPv6 /64) may send; staff is exempt:\n",
+        &row("plan", heads),
+        &row("free", plan(|scope| scope.free)),
+        &row("pro", plan(|scope| scope.pro)),
+        "  blocked: 203.0.113.66 and 2001:db8:bad::/48\n",
+    ]
+    .concat()
 }

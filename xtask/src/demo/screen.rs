@@ -28,24 +28,23 @@ pub(super) fn head() -> String {
 
 /// The line of one second.
 pub(super) fn line(second: u32, seen: &[(u64, Tally); COUNT]) -> String {
-    format!("{second:>3} {}", cells(seen))
-}
-
-/// The line below all seconds.
-pub(super) fn sums(seen: &Seen) -> String {
-    format!("all {}", cells(&seen.since(&Seen::default())))
-}
-
-fn cells(seen: &[(u64, Tally); COUNT]) -> String {
-    let cell = |(client, (sent, tally)): (&super::clients::Client, &(u64, Tally))| {
-        let dropped = match (tally.dropped, client.class) {
-            (0, _) => "0 ".to_owned(),
-            (dropped, Class::Blocked) => format!("{dropped}b"),
-            (dropped, _) => format!("{dropped}o"),
+    let cells = CLIENTS.iter().zip(seen).map(|(client, (sent, tally))| {
+        let reason = match (tally.dropped, client.class) {
+            (0, _) => ' ',
+            (_, Class::Blocked) => 'b',
+            _ => 'o',
         };
-        format!("{sent:>5}{:>5}{dropped:>5}", tally.passed)
-    };
-    CLIENTS.iter().zip(seen).map(cell).collect()
+        format!("{sent:>5}{:>5}{:>4}{reason}", tally.passed, tally.dropped)
+    });
+    format!("{second:>3} {}", cells.collect::<String>())
+}
+
+/// The line below all seconds, whose numbers leave no room for the letters.
+pub(super) fn sums(seen: &Seen) -> String {
+    let sums = seen.since(&Seen::default());
+    let cells =
+        sums.map(|(sent, tally)| format!("{sent:>5}{:>5}{:>5}", tally.passed, tally.dropped));
+    format!("all {}", cells.concat())
 }
 
 /// The daemon's last lines about refusals.
@@ -73,21 +72,58 @@ pub(super) fn folded(text: &str) -> String {
 
 /// Goes on in the next line, indented, at the last blank that fits.
 fn fold(line: &str) -> String {
-    let (mut folded, mut rest) = (String::new(), line);
-    while rest.chars().count() > COLUMNS {
-        let end = rest
-            .char_indices()
-            .nth(COLUMNS)
-            .map_or(rest.len(), |(at, _)| at);
-        let Some(blank) = rest[..=end.min(rest.len() - 1)]
-            .rfind(' ')
-            .filter(|at| *at > 0)
-        else {
+    const INDENT: &str = "    ";
+    let (mut folded, mut rest, mut room) = (String::new(), line, COLUMNS);
+    while let Some((end, _)) = rest.char_indices().nth(room) {
+        // The blank may be the one right after what fits; a blank at the start would make no headway.
+        let Some(blank) = rest[..=end].rfind(' ').filter(|at| *at > 0) else {
             break;
         };
-        folded.push_str(rest[..blank].trim_end());
-        folded.push_str("\n    ");
+        folded.extend([rest[..blank].trim_end(), "\n", INDENT]);
         rest = rest[blank..].trim_start();
+        room = COLUMNS - INDENT.len();
     }
     folded + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_folded_at_blanks_and_lose_nothing_else() {
+        let line = "word  ".repeat(40);
+        let folded = fold(line.trim_end());
+        assert!(
+            folded
+                .lines()
+                .all(|line| line.len() <= COLUMNS && !line.ends_with(' ')),
+            "{folded}"
+        );
+        assert_eq!(folded.split_whitespace().count(), 40);
+        let long = "x".repeat(100);
+        assert_eq!(fold(&long), long);
+        assert_eq!(
+            fold(&format!("{} y", "x".repeat(80))),
+            format!("{}\n    y", "x".repeat(80))
+        );
+    }
+
+    #[test]
+    fn rows_have_80_columns_at_most() {
+        let seen = [(
+            9999,
+            Tally {
+                passed: 9999,
+                dropped: 999,
+            },
+        ); COUNT];
+        for line in head()
+            .lines()
+            .chain([line(10, &seen).as_str()])
+            .chain(super::super::policy::brief().lines())
+        {
+            assert!(line.len() <= COLUMNS, "{line}");
+        }
+    }
 }

@@ -27,8 +27,7 @@ const FIRST_PORT: u16 = 10_000;
 pub(super) struct Traffic<'a> {
     lab: &'a Lab,
     injector: Injector,
-    /// Counts the datagrams that came through.
-    pub(super) dns: UdpSink,
+    dns: UdpSink,
     _web: TcpSink,
     sent: [AtomicU64; COUNT],
 }
@@ -51,6 +50,14 @@ impl<'a> Traffic<'a> {
         self.sent
             .each_ref()
             .map(|sent| sent.load(Ordering::Relaxed))
+    }
+
+    /// Datagrams that the server has received so far, by client.
+    pub(super) fn received(&self) -> [u64; COUNT] {
+        CLIENTS.each_ref().map(|client| {
+            let counts = client.addresses().map(|address| self.dns.count(address));
+            counts.iter().sum()
+        })
     }
 
     /// Lets every client send one second's load from both its addresses, all at once.

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    clients::{CLIENTS, Class, Client},
+    clients::{CLIENTS, COUNT, Class, Client},
     observe::Seen,
     policy::{Allowance, SCOPES},
-    traffic::Traffic,
 };
 
-/// What contradicts the policy; nothing, if all is well.
-pub(super) fn problems(seen: &Seen, traffic: &Traffic<'_>, elapsed: Duration) -> Vec<String> {
+/// What contradicts the policy; nothing, if all is well. `received` are the datagrams that reached the server, by client.
+pub(super) fn problems(seen: &Seen, received: [u64; COUNT], elapsed: Duration) -> Vec<String> {
     let mut problems = Vec::new();
     let mut claim = |holds: bool, what: String| {
         if !holds {
@@ -38,11 +37,7 @@ pub(super) fn problems(seen: &Seen, traffic: &Traffic<'_>, elapsed: Duration) ->
         }
         // The witness that is not the throttler itself: the server behind it.
         let wanted = datagrams(seen, index);
-        let came: u64 = client
-            .addresses()
-            .map(|address| traffic.dns.count(address))
-            .iter()
-            .sum();
+        let came = received[index];
         claim(
             came == wanted,
             format!("{wanted} datagrams of {name} passed, but {came} reached the server"),
@@ -98,7 +93,7 @@ fn limits(seen: &Seen, index: usize, client: &Client, elapsed: Duration) -> Vec<
 }
 
 fn at_most(allowance: Allowance, elapsed: Duration) -> u64 {
-    let refilled = u128::from(allowance.per_second) * elapsed.as_millis().div_ceil(1000);
+    let refilled = u128::from(allowance.per_second) * elapsed.as_nanos() / 1_000_000_000;
     u64::from(allowance.burst) + u64::try_from(refilled).unwrap_or(u64::MAX)
 }
 
@@ -126,8 +121,8 @@ pub(super) fn explanation(seen: &Seen, elapsed: Duration) -> String {
     };
     let counters = &seen.counters;
     format!(
-        "Of {} packets in {:.1} s, {} were dropped before the kernel saw them: {} over\n\
-         limit, {} blocked. Of equal bursts free had {:.0} % through, pro {:.0} %, staff all.",
+        "Of {} packets in {:.1} s, {} never reached the kernel: {} over limit, {} blocked.\n\
+         Of equal bursts free had {:.0} % through, pro {:.0} %, staff all; the polite lost nothing.",
         counters.packets,
         elapsed.as_secs_f64(),
         counters.dropped,
@@ -137,3 +132,6 @@ pub(super) fn explanation(seen: &Seen, elapsed: Duration) -> String {
         share(Class::Pro),
     )
 }
+
+#[cfg(test)]
+mod tests;

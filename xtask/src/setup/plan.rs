@@ -41,7 +41,7 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    pub(super) fn toolchain(self: &Choice, tools: &Path) -> Toolchain {
+    pub(super) fn toolchain(&self, tools: &Path) -> Toolchain {
         Toolchain {
             cargo: self.rust.cargo.clone(),
             rustc: self.rust.rustc.clone(),
