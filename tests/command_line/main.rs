@@ -1,1 +1,13 @@
-//! Errors, exit statuses and documents of the command line.
+//! Errors, exit statuses and documents of the command line, by the binary as it is shipped. Some tests need root.
+//!
+//! Where a text stands in a snapshot, it is to be read by eye: would somebody on call know what to do next?
+
+mod attached;
+mod check;
+mod documents;
+mod environment;
+mod explain;
+mod privilege;
+mod said;
+mod status;
+mod usage;

@@ -88,6 +88,7 @@ pub(crate) fn datagram(v4: bool, payload: usize) -> Vec<u8> {
 
 /// An IPv6 packet to the server whose next header is `next`, and what follows its header.
 pub(crate) fn ipv6(next: u8, behind: &[u8]) -> Vec<u8> {
-    let frame = throttler_lab::frames::ip_protocol(ip("2001:db8:c::1"), SERVER6, next, behind.len());
-    patched(&frame, 40, behind)
+    // 253 is for experiments (RFC 3692): the builder has its own mind about extension headers.
+    let frame = throttler_lab::frames::ip_protocol(ip("2001:db8:c::1"), SERVER6, 253, behind.len());
+    patched(&patched(&frame, 6, &[next]), 40, behind)
 }

@@ -65,7 +65,12 @@ impl Program {
 
     /// Puts another policy in force, as the next generation.
     pub(crate) fn publish(&mut self, policy: &str) {
-        self.policy = put_in_force(&self.loaded.tables, policy);
+        self.policy = self.publish_beside(policy);
+    }
+
+    /// The same while other threads run frames; names in answers stay those of the policy before.
+    pub(crate) fn publish_beside(&self, policy: &str) -> PolicyTables {
+        put_in_force(self.tables(), policy)
     }
 
     /// The policy in force.
@@ -91,6 +96,12 @@ impl Program {
         sys::test_run(self.loaded.program.as_fd(), &input, 1)
             .expect("a test run")
             .result
+    }
+
+    /// Runs the frame `times` times at `now`, without leaving the kernel in between.
+    pub(crate) fn run_many(&self, now: u64, frame: &[u8], times: u32) {
+        let input = [&now.to_ne_bytes(), frame].concat();
+        sys::test_run(self.loaded.program.as_fd(), &input, times).expect("a test run");
     }
 
     /// What the program decides on a frame at `now`.

@@ -4,10 +4,7 @@ use std::time::{Duration, Instant};
 
 use throttler_lab::TcpSink;
 
-use crate::{
-    sources::Family,
-    system::{Outcome, System},
-};
+use crate::{sources::Family, system::System};
 
 const FILE: &str = "content-platform.toml";
 

@@ -1,10 +1,29 @@
-//! `cargo xtask bench`.
+//! `cargo xtask bench`: what a packet costs, beside the floor of an empty program.
 
-use anyhow::{Result, bail};
+use std::os::unix::process::CommandExt;
 
-use crate::{build, workspace::Workspace};
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    setup,
+    workspace::{Workspace, is_root},
+};
 
 pub(crate) fn command(workspace: &Workspace) -> Result<()> {
-    build::throttler(workspace)?;
-    bail!("bench is not built yet")
+    ensure!(
+        is_root(),
+        "the benchmark loads XDP programs, which needs root: `sudo -E env \"PATH=$PATH\" cargo xtask bench`"
+    );
+    eprintln!("{}", setup::run(workspace)?);
+    let error = workspace
+        .cargo()
+        .args([
+            "bench",
+            "--package",
+            "throttler-userspace",
+            "--bench",
+            "datapath",
+        ])
+        .exec();
+    Err(error).context("cannot start cargo")
 }

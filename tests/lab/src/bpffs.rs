@@ -17,12 +17,17 @@ use crate::{
 
 const MOUNT: &str = "/sys/fs/bpf";
 const PREFIX: &str = "thr-lab-";
+
 /// `/sys/fs/bpf/thr-lab-<pid>-<n>`; removed with all pins in it on drop.
 #[derive(Debug)]
-pub(crate) struct PinDir(PathBuf);
+pub struct PinDir(PathBuf);
 
 impl PinDir {
-    pub(crate) fn new() -> Result<Self> {
+    /// Makes it, and mounts the BPF file system first where it is not.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn new() -> Result<Self> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         ensure_mounted()?;
         let name = format!(
@@ -39,7 +44,8 @@ impl PinDir {
         Ok(Self(path))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }

@@ -58,7 +58,24 @@ impl Daemon {
     /// # Errors
     /// If it ends, or has not attached within 20 s; the error has all that it wrote to standard error.
     pub fn start(lab: &Lab, binary: &Path, policy_toml: &str, extra_args: &[&str]) -> Result<Self> {
-        let mut daemon = Self {
+        let mut daemon = Self::prepare(lab, binary, extra_args)?;
+        daemon.rewrite_policy(policy_toml)?;
+        daemon.spawn()?;
+        Ok(daemon)
+    }
+
+    /// As [`Daemon::start`], but without `-c`.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub fn start_without_policy(lab: &Lab, binary: &Path, extra_args: &[&str]) -> Result<Self> {
+        let mut daemon = Self::prepare(lab, binary, extra_args)?;
+        daemon.spawn()?;
+        Ok(daemon)
+    }
+
+    fn prepare(lab: &Lab, binary: &Path, extra_args: &[&str]) -> Result<Self> {
+        let daemon = Self {
             binary: binary.to_owned(),
             extra: extra_args
                 .iter()
@@ -72,8 +89,6 @@ impl Daemon {
             netns: lab.shared_server(),
         };
         fs::create_dir(daemon.state_dir()).context("cannot make the state directory")?;
-        daemon.rewrite_policy(policy_toml)?;
-        daemon.spawn()?;
         Ok(daemon)
     }
 
@@ -205,7 +220,10 @@ impl Daemon {
     fn spawn(&mut self) -> Result<()> {
         let seen = self.stderr.count();
         let mut command = self.cli_command(&["run", "--iface", SERVER_IFACE]);
-        command.arg("-c").arg(self.policy_path()).args(&self.extra);
+        if self.policy_path().exists() {
+            command.arg("-c").arg(self.policy_path());
+        }
+        command.args(&self.extra);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

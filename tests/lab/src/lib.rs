@@ -32,12 +32,13 @@ mod sys;
 pub mod topology;
 pub mod traffic;
 
+pub use bpffs::PinDir;
 pub use connect::tcp_connect_attempts;
 pub use counters::Counters;
 pub use daemon::{Daemon, Reload};
 pub use interrupt::Interrupts;
 pub use netns::{Netns, require_root};
-pub use process::CliOutput;
+pub use process::{CliOutput, run};
 pub use sinks::{TcpSink, UdpSink};
 pub use topology::Lab;
 pub use traffic::{Injector, ping, udp_burst};

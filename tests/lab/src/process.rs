@@ -29,7 +29,10 @@ impl CliOutput {
 }
 
 /// Runs a command to its end, or kills it at the deadline.
-pub(crate) fn run(command: &mut Command, deadline: Duration) -> Result<CliOutput> {
+///
+/// # Errors
+/// If it cannot be started, or did not end by itself.
+pub fn run(command: &mut Command, deadline: Duration) -> Result<CliOutput> {
     let what = format!("{command:?}");
     let mut child = command
         .stdin(Stdio::null())

@@ -178,6 +178,7 @@ impl Lab {
                     .map(side::add_address)
                     .collect::<Vec<_>>(),
             )?;
+            side::wait_local(netns, new.iter().copied())?;
         }
         added.extend(new.into_iter().map(|address| (iface, address)));
         Ok(())

@@ -3,6 +3,7 @@
 use std::os::fd::AsFd as _;
 
 use anyhow::{Context as _, Result};
+use aya_log::EbpfLogger;
 
 use super::{RunArgs, policy};
 use crate::cli::Common;
@@ -19,6 +20,7 @@ pub(super) struct Attached {
     pub(super) pins: Pins,
     pub(super) tables: Tables,
     pub(super) description: Description,
+    pub(super) trace: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
 /// Attaches to every interface, or to none that was not attached before.
@@ -113,6 +115,7 @@ fn attach(pins: &Pins, args: &RunArgs, config: &Config) -> Result<Attached> {
         pins: pins.clone(),
         tables: loaded.tables,
         description,
+        trace: loaded.trace,
     })
 }
 

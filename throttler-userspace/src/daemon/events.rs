@@ -2,9 +2,11 @@
 
 use anyhow::{Context as _, Result};
 use aya::maps::{Map, MapData, RingBuf};
+use aya_log::EbpfLogger;
 use bytes::Buf as _;
 use throttler_common::abi::{Addr, Event, map};
 use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
 
 use crate::kernel::pins::Pins;
 use crate::kernel::sys;
@@ -38,6 +40,24 @@ impl Ring {
     /// Hands over what is there now.
     pub(super) fn drain(&mut self, each: impl FnMut(&Event)) {
         drain(self.0.get_mut(), each);
+    }
+}
+
+/// Hands the program's own log on until told to stop.
+pub(super) async fn trace(
+    logger: EbpfLogger<&'static dyn log::Log>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<()> {
+    let mut logger = sys::readable(logger).context("waiting on the program's log")?;
+    loop {
+        tokio::select! {
+            guard = logger.readable_mut() => {
+                let mut guard = guard.context("waiting on the program's log")?;
+                guard.get_inner_mut().flush();
+                guard.clear_ready();
+            }
+            _ = stopped.changed() => return Ok(()),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use super::abuse::{self, Names};
 use super::attachment::{self, Attached};
-use super::events::Ring;
+use super::events::{self, Ring};
 use super::{RunArgs, metrics, policy};
 use crate::cli::Common;
 use crate::config::{Config, OnExit};
@@ -41,7 +41,10 @@ async fn serve_local(
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut names = Vec::new();
-    for one in &attached {
+    for one in &mut attached {
+        if let Some(trace) = one.trace.take() {
+            tasks.spawn_local(events::trace(trace, stopped.clone()));
+        }
         let known = Rc::new(RefCell::new(Names::default()));
         known.borrow_mut().push(one.description.clone());
         names.push(Rc::clone(&known));

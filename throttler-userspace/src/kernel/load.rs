@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow};
 use aya::programs::{ProgramError, Xdp};
 use aya::{EbpfLoader, VerifierLogLevel};
+use aya_log::EbpfLogger;
 use throttler_common::abi::map;
 
 use super::map::Map;
@@ -15,6 +16,9 @@ use super::tables::Tables;
 
 /// The embedded object of throttler-ebpf.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("THROTTLER_OBJECT"));
+
+/// The global of aya-log-ebpf that its messages are compared with.
+const LOG_LEVEL: &str = "AYA_LOG_LEVEL";
 
 /// What interfaces run.
 pub const PROGRAM: &str = "throttler";
@@ -33,7 +37,6 @@ pub enum Reuse {
 }
 
 /// A loaded program and its maps.
-#[derive(Debug)]
 pub struct Loaded {
     /// The program.
     pub program: OwnedFd,
@@ -41,6 +44,8 @@ pub struct Loaded {
     pub tables: Tables,
     /// What became of earlier pins.
     pub reuse: Reuse,
+    /// The program's own log, a line a packet, where the log's level is trace.
+    pub trace: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
 /// Loads `program` with maps pinned at `pins`. Pinned maps are reused if every one is there and has
@@ -65,6 +70,8 @@ pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
     for name in map::ALL {
         loader.map_pin_path(name, pins.map(name));
     }
+    let level = if log::log_enabled!(log::Level::Trace) { u8::MAX } else { 0 };
+    loader.override_global(LOG_LEVEL, &level, true);
     let mut object = loader
         .load(OBJECT)
         .context("the kernel refused the program's maps (is BPF enabled, and memory left?)")?;
@@ -74,8 +81,13 @@ pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
         .try_into()?;
     xdp.load().map_err(verifier_error)?;
     let program = xdp.fd()?.as_fd().try_clone_to_owned()?;
+    let trace = match level {
+        0 => None,
+        _ => Some(EbpfLogger::init(&mut object).context("reading the program's log")?),
+    };
     Ok(Loaded {
         program,
+        trace,
         tables: Tables::open(&pins.dir)?,
         reuse,
     })

@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use aya::maps::{MapData, RingBuf};
+use aya_log::EbpfLogger;
 use throttler_common::abi;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -516,13 +517,25 @@ pub fn is_bpffs(path: &Path) -> io::Result<bool> {
     Ok(found.f_type as i64 == BPF_FS_MAGIC)
 }
 
+/// A ring buffer that owns its map.
+pub trait Ring: AsRawFd + private::Sealed {}
+impl Ring for RingBuf<MapData> {}
+impl Ring for EbpfLogger<&'static dyn log::Log> {}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::RingBuf<super::MapData> {}
+    impl Sealed for super::EbpfLogger<&'static dyn log::Log> {}
+}
+
 /// Waits on a ring buffer in the running reactor.
 ///
 /// # Errors
 /// The kernel's.
-pub fn readable(ring: RingBuf<MapData>) -> io::Result<AsyncFd<RingBuf<MapData>>> {
+pub fn readable<T: Ring>(ring: T) -> io::Result<AsyncFd<T>> {
     // SAFETY: the ring owns its map, and the map its descriptor, from here until the ring is dropped;
     // neither has a way to close or replace it, and `as_raw_fd` answers that descriptor every time.
+    // `Ring` is sealed: the two types below it are all there are.
     let registered = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
     registered.map_err(io::Error::from)
 }

@@ -121,14 +121,14 @@ pub(super) fn explanation(seen: &Seen, elapsed: Duration) -> String {
     };
     let counters = &seen.counters;
     format!(
-        "Of {} packets in {:.1} s, {} never reached the kernel: {} over limit, {} blocked.\n\
-         Of equal bursts free had {:.0} % through, pro {:.0} %, staff all; the polite lost nothing.",
-        counters.packets,
-        elapsed.as_secs_f64(),
+        "{} of {} packets never reached the kernel: {} over limit, {} blocked.\n\
+         Of equal bursts, free had {:.0} % through in {:.0} s, pro {:.0} %, staff all; polite lost none.",
         counters.dropped,
+        counters.packets,
         counters.reason_total("over_limit").0,
         counters.reason_total("blocked").0,
         share(Class::Free),
+        elapsed.as_secs_f64(),
         share(Class::Pro),
     )
 }

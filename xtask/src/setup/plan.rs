@@ -1,6 +1,7 @@
 //! Which toolchain, and what is missing for it: a pure function of the machine.
 
 use std::{
+    collections::BTreeMap,
     error::Error,
     fmt,
     path::{Path, PathBuf},
@@ -98,19 +99,9 @@ pub(super) fn next(machine: &Machine) -> Result<Step, Refusal> {
         Apt::Fresh(offered) => candidates
             .into_iter()
             .map(|candidate| candidate.lacks)
-            .find(|lacks| {
-                lacks
-                    .iter()
-                    .all(|package| offered.get(package).is_some_and(|version| new_enough(package, version)))
-            })
+            .find(|lacks| lacks.iter().all(|package| offers(offered, package)))
             .map(Step::Install)
-            .ok_or_else(|| {
-                Refusal(format!(
-                    "apt-get offers no rustc-web {}.{} or later with rust-web-src and llvm-{DEBIAN_LLVM}-dev: in Debian \
-                     12, add bookworm-security to the sources; or use rustup: {NIGHTLY_MEND}",
-                    MIN_RUST.0, MIN_RUST.1
-                ))
-            }),
+            .ok_or_else(not_offered),
     }
 }
 
@@ -175,8 +166,11 @@ fn linkable(rust: &Rust) -> bool {
     linker::LLVM.contains(&rust.llvm)
 }
 
-fn new_enough(package: &str, version: &str) -> bool {
-    package != "rustc-web" || major_minor(version) >= Some(MIN_RUST)
+fn offers(offered: &BTreeMap<String, String>, package: &str) -> bool {
+    offered.get(package).is_some_and(|version| {
+        // Debian 12 without its security archive has one that is too old.
+        package != "rustc-web" || major_minor(version) >= Some(MIN_RUST)
+    })
 }
 
 fn owned(names: &[&str]) -> Vec<String> {
@@ -194,6 +188,14 @@ fn no_apt(machine: &Machine) -> Refusal {
         "no BPF toolchain here ({nightly}), and no apt-get to install one. Either {NIGHTLY_MEND} and its LLVM major \
          ({first} to {last}) with llvm-config in PATH; or Debian's {}, llvm-{DEBIAN_LLVM}-dev",
         apt::RUST.join(", ")
+    ))
+}
+
+fn not_offered() -> Refusal {
+    let (major, minor) = MIN_RUST;
+    Refusal(format!(
+        "apt-get offers no rustc-web {major}.{minor} or later with rust-web-src and llvm-{DEBIAN_LLVM}-dev: in Debian \
+         12, add bookworm-security to the sources; or use rustup: {NIGHTLY_MEND}"
     ))
 }
 

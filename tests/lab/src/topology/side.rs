@@ -1,12 +1,21 @@
 //! Setting one side of the link up: sysctls, addresses, routes, neighbours.
 
-use std::{fs, io::Write as _, net::IpAddr, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write as _,
+    net::{IpAddr, Ipv6Addr},
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::{link, netns::Netns};
 
 const CARRIER_LIMIT: Duration = Duration::from_secs(5);
+const ADDRESS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Set in each namespace before the veth exists, so that it starts out with them.
 const SYSCTLS: [(&str, &str); 12] = [
@@ -55,7 +64,8 @@ impl Side<'_> {
                 "route add {everything} via {gateway} dev {iface} src {own}"
             ));
         }
-        ip_batch(self.netns, &lines)
+        ip_batch(self.netns, &lines)?;
+        wait_local(self.netns, self.addresses)
     }
 
     pub(super) fn wait_running(&self) -> Result<()> {
@@ -69,6 +79,55 @@ pub(super) fn add_address(address: IpAddr) -> String {
         IpAddr::V4(_) => format!("addr add {address}/32 dev lo"),
         IpAddr::V6(_) => format!("addr add {address}/128 dev lo nodad"),
     }
+}
+
+/// Waits until packets for the addresses are taken in.
+///
+/// For IPv6 that is later than the end of `ip addr add`, also with `nodad`: the local route is made by a work queue
+/// (addrconf_dad_work in net/ipv6/addrconf.c). Until then a socket can be bound and send, but what comes back is
+/// answered with an ICMPv6 error. Polled, for the route is there within milliseconds, and once.
+pub(super) fn wait_local(netns: &Netns, addresses: impl IntoIterator<Item = IpAddr>) -> Result<()> {
+    let mut missing: BTreeSet<Ipv6Addr> = addresses
+        .into_iter()
+        .filter_map(|address| match address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(v6) => Some(v6),
+        })
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let end = Instant::now() + ADDRESS_LIMIT;
+    netns.run(|| {
+        loop {
+            let table = fs::read_to_string("/proc/thread-self/net/ipv6_route")
+                .context("cannot read /proc/thread-self/net/ipv6_route")?;
+            for address in table.lines().filter_map(local_address) {
+                missing.remove(&address);
+            }
+            if missing.is_empty() {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < end,
+                "no local routes after {ADDRESS_LIMIT:?}: {missing:?}"
+            );
+            thread::sleep(Duration::from_millis(1));
+        }
+    })
+}
+
+/// The address of a local route. Columns: destination, its length, source, its length, gateway, metric, references,
+/// uses, flags, device; numbers are hexadecimal (rt6_native_seq_show in net/ipv6/route.c).
+fn local_address(row: &str) -> Option<Ipv6Addr> {
+    const LOCAL: u32 = 0x8000_0000; // RTF_LOCAL
+    let columns: Vec<&str> = row.split_whitespace().collect();
+    let flags = u32::from_str_radix(columns.get(8)?, 16).ok()?;
+    if flags & LOCAL == 0 || *columns.get(1)? != "80" {
+        return None;
+    }
+    let address = u128::from_str_radix(columns.first()?, 16).ok()?;
+    Some(Ipv6Addr::from_bits(address))
 }
 
 pub(super) fn mac(octets: [u8; 6]) -> String {
@@ -109,4 +168,25 @@ pub(super) fn ip_batch(netns: &Netns, lines: &[String]) -> Result<()> {
         lines.join("\n")
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_routes_are_told_from_others() {
+        let zero = "0".repeat(32);
+        let row = |destination: &str, length, flags| {
+            format!(
+                "{destination} {length} {zero} 00 {zero} 00000000 00000001 00000000 {flags}       lo"
+            )
+        };
+        let own = "20010db8000000000000000000000005";
+        let wanted = "2001:db8::5".parse().expect("an address");
+        assert_eq!(local_address(&row(own, "80", "80200001")), Some(wanted));
+        assert_eq!(local_address(&row(own, "80", "00000001")), None);
+        assert_eq!(local_address(&row(own, "40", "80200001")), None);
+        assert_eq!(local_address(""), None);
+    }
 }
