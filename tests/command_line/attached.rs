@@ -1,4 +1,5 @@
-//! A daemon in a lab, and traffic whose outcome does not depend on the clock: rates are by the hour.
+//! A daemon in a lab, and traffic whose outcome does not depend on the clock: a test takes seconds, the next unit of any
+//! limit a minute or more.
 
 use std::{net::IpAddr, path::Path, time::Duration};
 
@@ -25,15 +26,15 @@ daily = { rate = "100/day", unit = "connections" }
 match = [{ protocol = "udp", ports = ["9000-9001"] }]
 mode = "monitor"
 [scopes.bulk.limits]
-volume = { rate = "1Ki/hour", burst = "2Ki", unit = "bytes" }
+volume = { rate = "1Ki/day", burst = "2Ki", unit = "bytes" }
 
 [layers.edge]
 scopes = ["api", "bulk"]
 [layers.edge.limits]
-total = { rate = "1000/hour", unit = "packets" }
+total = { rate = "1000/day", unit = "packets" }
 
 [plans.pro.api]
-burst = "60/hour"
+burst = "60/day"
 [plans.vip]
 api = "unlimited"
 

@@ -14,7 +14,11 @@ fn ipv4_headers_that_contradict_themselves() {
     let counted = Counted::new();
     let plain = segment(V4, 5);
     for words in 0..5 {
-        counted.malformed("header below 20 bytes", &patched(&plain, 0, &[0x40 | words]), 0);
+        counted.malformed(
+            "header below 20 bytes",
+            &patched(&plain, 0, &[0x40 | words]),
+            0,
+        );
     }
     // 60 bytes of header in a packet of 45.
     counted.malformed("header beyond the packet", &patched(&plain, 0, &[0x4f]), 0);
@@ -22,7 +26,11 @@ fn ipv4_headers_that_contradict_themselves() {
         counted.malformed("version", &patched(&plain, 0, &[version << 4 | 5]), 0);
     }
     for length in [0u16, 1, 19, 46, 1_500, 65_535] {
-        counted.malformed("total length", &patched(&plain, 2, &length.to_be_bytes()), 0);
+        counted.malformed(
+            "total length",
+            &patched(&plain, 2, &length.to_be_bytes()),
+            0,
+        );
     }
     let tagged = vlan(patched(&plain, 2, &[1, 0]), 5);
     counted.malformed("behind a tag", &tagged, 4);
@@ -36,9 +44,17 @@ fn ipv6_headers_that_contradict_themselves() {
         counted.malformed("version", &patched(&plain, 0, &[version << 4]), 0);
     }
     for length in [26u16, 1_500, 65_535] {
-        counted.malformed("payload length", &patched(&plain, 4, &length.to_be_bytes()), 0);
+        counted.malformed(
+            "payload length",
+            &patched(&plain, 4, &length.to_be_bytes()),
+            0,
+        );
     }
-    counted.malformed("behind two tags", &qinq(patched(&plain, 4, &[1, 0]), 5, 6), 8);
+    counted.malformed(
+        "behind two tags",
+        &qinq(patched(&plain, 4, &[1, 0]), 5, 6),
+        8,
+    );
 }
 
 #[test]
@@ -47,16 +63,33 @@ fn transport_headers_that_contradict_themselves() {
     for (v4, header) in [(V4, 20), (V6, 40)] {
         let tcp = segment(v4, 10);
         for words in 0..5 {
-            counted.malformed("TCP header too short", &patched(&tcp, header + 12, &[words << 4]), 0);
+            counted.malformed(
+                "TCP header too short",
+                &patched(&tcp, header + 12, &[words << 4]),
+                0,
+            );
         }
         // 30 bytes are there: 7 words are, 8 are not.
-        counted.conforming("TCP options", &patched(&tcp, header + 12, &[7 << 4]), "web", header + 30);
+        counted.conforming(
+            "TCP options",
+            &patched(&tcp, header + 12, &[7 << 4]),
+            "web",
+            header + 30,
+        );
         for words in 8..16 {
-            counted.malformed("TCP header too long", &patched(&tcp, header + 12, &[words << 4]), 0);
+            counted.malformed(
+                "TCP header too long",
+                &patched(&tcp, header + 12, &[words << 4]),
+                0,
+            );
         }
         let udp = datagram(v4, 10);
         for length in (1..8).chain([19, 1_000, 65_535]) {
-            counted.malformed("UDP length", &patched(&udp, header + 4, &u16::to_be_bytes(length)), 0);
+            counted.malformed(
+                "UDP length",
+                &patched(&udp, header + 4, &u16::to_be_bytes(length)),
+                0,
+            );
         }
         // Less than the IP packet brings is legal, and 0 is a jumbogram's.
         for length in [0, 8, 17, 18] {
@@ -85,14 +118,19 @@ fn extension_headers_that_contradict_themselves() {
     }
     for length in 0..8 {
         counted.malformed("no room for an extension", &ipv6(60, &vec![0; length]), 0);
-        counted.malformed("no room for a fragment header", &ipv6(44, &vec![0; length]), 0);
+        counted.malformed(
+            "no room for a fragment header",
+            &ipv6(44, &vec![0; length]),
+            0,
+        );
     }
 }
 
 #[test]
 fn every_truncation_is_malformed() {
     let counted = Counted::new();
-    let extended = odd::ipv6_extensions(&segment(V6, 9), &[Extension::HopByHop, Extension::Routing]);
+    let extended =
+        odd::ipv6_extensions(&segment(V6, 9), &[Extension::HopByHop, Extension::Routing]);
     for (what, frame, scope) in [
         ("IPv4/TCP", segment(V4, 9), "web"),
         ("IPv6/UDP", datagram(V6, 9), "dns"),
@@ -107,7 +145,11 @@ fn every_truncation_is_malformed() {
     let tagged = vlan(datagram(V4, 9), 7);
     for length in 6..tagged.len() {
         let whole_tag = if length < LINK + 4 { 0 } else { 4 };
-        counted.malformed(&format!("tagged, cut to {length}"), &tagged[..length], whole_tag);
+        counted.malformed(
+            &format!("tagged, cut to {length}"),
+            &tagged[..length],
+            whole_tag,
+        );
     }
 }
 
@@ -115,11 +157,18 @@ fn every_truncation_is_malformed() {
 fn a_cut_that_the_ip_header_admits_leaves_the_transport_unread() {
     let counted = Counted::new();
     for length in 20..=40 {
-        let frame = patched(&segment(V4, 0)[..LINK + length], 2, &(length as u16).to_be_bytes());
+        let frame = patched(
+            &segment(V4, 0)[..LINK + length],
+            2,
+            &(length as u16).to_be_bytes(),
+        );
         let scope = if length < 40 { "default" } else { "web" };
         counted.conforming(&format!("IPv4 of {length}"), &frame, scope, length);
     }
-    let extended = odd::ipv6_extensions(&segment(V6, 0), &[Extension::Destination, Extension::Routing]);
+    let extended = odd::ipv6_extensions(
+        &segment(V6, 0),
+        &[Extension::Destination, Extension::Routing],
+    );
     for length in 40..=extended.len() - LINK {
         let claimed = (length as u16 - 40).to_be_bytes();
         let frame = patched(&extended[..LINK + length], 4, &claimed);
@@ -144,6 +193,12 @@ fn an_ethertype_alone_is_not_a_packet() {
     }
     for kind in [0x8100, 0x88a8, 0x9100] {
         counted.malformed("tag of nothing", &ethertype(kind, 0), 0);
-        counted.expect("tag of type 0", &ethertype(kind, 50), Reason::NotIp, "default", 46);
+        counted.expect(
+            "tag of type 0",
+            &ethertype(kind, 50),
+            Reason::NotIp,
+            "default",
+            46,
+        );
     }
 }

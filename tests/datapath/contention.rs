@@ -32,8 +32,14 @@ fn pin_to(cpu: usize) {
     // Its last part is the thread's identifier.
     let thread = std::fs::read_link("/proc/thread-self").expect("procfs");
     let id = thread.file_name().expect("a thread identifier");
-    let taskset = Command::new("taskset").args(["-cp", &cpu.to_string()]).arg(id).output();
-    assert!(taskset.expect("taskset, of util-linux").status.success(), "pinning to CPU {cpu}");
+    let taskset = Command::new("taskset")
+        .args(["-cp", &cpu.to_string()])
+        .arg(id)
+        .output();
+    assert!(
+        taskset.expect("taskset, of util-linux").status.success(),
+        "pinning to CPU {cpu}"
+    );
 }
 
 /// Packets by reason, over all scopes.
@@ -57,9 +63,17 @@ fn exactly_the_burst(policy: &str) {
         });
         let refused = 2 * RUNS as u64 - BURST;
         let expected = BTreeMap::from([(Reason::Conforming, BURST), (Reason::OverLimit, refused)]);
-        assert_eq!(totals(&program), expected, "pinned: {pinned}, {:?}", program.stats());
+        assert_eq!(
+            totals(&program),
+            expected,
+            "pinned: {pinned}, {:?}",
+            program.stats()
+        );
         let record = program.record(source, "default").expect("a known source");
-        assert_eq!((record.passed.packets, record.dropped.packets), (BURST, refused));
+        assert_eq!(
+            (record.passed.packets, record.dropped.packets),
+            (BURST, refused)
+        );
     }
 }
 
@@ -93,10 +107,21 @@ fn a_layer_over_two_scopes() {
         );
         let source = ip("192.0.2.1");
         let frames = [syn(source, 443), udp(source, 53, 10)];
-        on_two_cpus(pinned, |cpu| program.run_many(START, &frames[cpu], RUNS as u32));
-        assert_eq!(totals(&program).get(&Reason::Conforming), Some(&BURST), "{:?}", program.stats());
+        on_two_cpus(pinned, |cpu| {
+            program.run_many(START, &frames[cpu], RUNS as u32)
+        });
+        assert_eq!(
+            totals(&program).get(&Reason::Conforming),
+            Some(&BURST),
+            "{:?}",
+            program.stats()
+        );
         // Nothing is left charged to a scope of what the layer refused: 5000 less what passed is there.
-        let passed = program.record(source, "web").expect("a known source").passed.packets;
+        let passed = program
+            .record(source, "web")
+            .expect("a known source")
+            .passed
+            .packets;
         let left = 5_000 - passed;
         let day = 86_400 * 1_000_000_000_u64;
         let record = program.record(source, "web").expect("a known source");
@@ -118,7 +143,11 @@ fn sources_that_both_see_for_the_first_time() {
     });
     for source in &sources {
         let record = program.record(*source, "default").expect("a known source");
-        assert_eq!((record.passed.packets, record.dropped.packets), (4, 2), "{source}");
+        assert_eq!(
+            (record.passed.packets, record.dropped.packets),
+            (4, 2),
+            "{source}"
+        );
     }
     assert_eq!(program.stats().claimed, sources.len() as u64);
 }
@@ -127,7 +156,9 @@ fn sources_that_both_see_for_the_first_time() {
 fn no_packet_sees_half_of_a_policy() {
     let dns = "[[sources]]\nfrom = [\"192.0.2.0/24\"]\n";
     let limits = "[scopes.default.limits]\nall = { rate = \"1000/s\" }\n";
-    let scope = |name: &str| format!("[scopes.{name}]\nmatch = [{{ protocol = \"udp\", ports = [\"53\"] }}]\n");
+    let scope = |name: &str| {
+        format!("[scopes.{name}]\nmatch = [{{ protocol = \"udp\", ports = [\"53\"] }}]\n")
+    };
     let policies = [
         format!("{limits}{}{dns}exempt = true\n", scope("one")),
         format!("{limits}{}{dns}block = true\n", scope("two")),
@@ -154,5 +185,9 @@ fn no_packet_sees_half_of_a_policy() {
     });
     let whole = [(Reason::Exempt as u8, 1), (Reason::Blocked as u8, 2)];
     assert!(seen.keys().all(|pair| whole.contains(pair)), "{seen:?}");
-    assert_eq!(seen.len(), 2, "too few flips fell among the packets: {seen:?}");
+    assert_eq!(
+        seen.len(),
+        2,
+        "too few flips fell among the packets: {seen:?}"
+    );
 }

@@ -40,12 +40,23 @@ impl Counted {
     }
 
     /// The frame ends in this reason and scope, and that counter moves by one packet and so many bytes, no other.
-    pub(crate) fn expect(&self, what: &str, frame: &[u8], reason: Reason, scope: &str, bytes: usize) {
+    pub(crate) fn expect(
+        &self,
+        what: &str,
+        frame: &[u8],
+        reason: Reason,
+        scope: &str,
+        bytes: usize,
+    ) {
         let before = self.0.counters();
         let answer = self.0.run(START, frame);
         let counted = moved(&before, &self.0.counters());
         let expected = Counters::from([((scope.to_owned(), reason), (1, bytes as u64))]);
-        assert_eq!((answer.reason, answer.scope.as_str()), (reason, scope), "{what}: {frame:02x?}");
+        assert_eq!(
+            (answer.reason, answer.scope.as_str()),
+            (reason, scope),
+            "{what}: {frame:02x?}"
+        );
         assert_eq!(counted, expected, "{what}: {frame:02x?}");
     }
 

@@ -26,7 +26,11 @@ fn at_most_one_a_source_scope_and_second() {
     for _ in 0..5_000 {
         now += rng.below(SECOND / 20);
         let source = rng.pick(&sources);
-        let (frame, scope) = if rng.one_in(2) { (syn(source, 80), 1) } else { (udp(source, 53, 1), 0) };
+        let (frame, scope) = if rng.one_in(2) {
+            (syn(source, 80), 1)
+        } else {
+            (udp(source, 53, 1), 0)
+        };
         if program.run(now, &frame).reason.verdict() == Verdict::Drop {
             let addr = match source {
                 std::net::IpAddr::V4(v4) => Addr::from_v4(v4.octets()),
@@ -47,7 +51,10 @@ fn at_most_one_a_source_scope_and_second() {
     for event in &events {
         let key = (event.source, event.scope);
         let (at, total) = last.get(&key).copied().unwrap_or_default();
-        assert!(at == 0 || event.at >= at + SECOND, "{event:?} within a second of {at}");
+        assert!(
+            at == 0 || event.at >= at + SECOND,
+            "{event:?} within a second of {at}"
+        );
         assert_eq!(event.refused_total, total + event.refused, "{event:?}");
         last.insert(key, (event.at, event.refused_total));
     }
@@ -55,12 +62,18 @@ fn at_most_one_a_source_scope_and_second() {
     assert!(events.len() > 400, "only {} events", events.len());
     for (key, refused) in refused {
         let (at, told) = last[&key];
-        assert!(told <= refused && at + SECOND + SECOND > now, "{key:?}: told of {told} of {refused}");
+        assert!(
+            told <= refused && at + SECOND + SECOND > now,
+            "{key:?}: told of {told} of {refused}"
+        );
         let pending = sources.iter().filter_map(|source| {
             let record = program.record(*source, if key.1 == 1 { "web" } else { "default" })?;
             (record.event_at == at && record.told == told).then_some(record.refused - record.told)
         });
-        assert!(pending.into_iter().any(|pending| told + pending == refused), "{key:?}");
+        assert!(
+            pending.into_iter().any(|pending| told + pending == refused),
+            "{key:?}"
+        );
     }
 }
 
@@ -85,19 +98,47 @@ fn an_event_says_who_why_and_for_how_long() {
         program.events()
     };
     assert_eq!(told(&syn(ip("198.51.100.7"), 80)), []);
-    let [event] = told(&syn(ip("198.51.100.7"), 80))[..] else { panic!("one event") };
-    assert_eq!((event.at, event.source, event.family), (START, Addr::from_v4([198, 51, 100, 7]), 4));
-    assert_eq!((event.scope, event.limit, event.reason), (1, 0, Reason::OverLimit as u8));
+    let [event] = told(&syn(ip("198.51.100.7"), 80))[..] else {
+        panic!("one event")
+    };
+    assert_eq!(
+        (event.at, event.source, event.family),
+        (START, Addr::from_v4([198, 51, 100, 7]), 4)
+    );
+    assert_eq!(
+        (event.scope, event.limit, event.reason),
+        (1, 0, Reason::OverLimit as u8)
+    );
     assert_eq!((event.plan, event.generation, event.monitored), (1, 1, 0));
-    assert_eq!((event.refused, event.refused_total, event.retry_after), (1, 1, MINUTE));
+    assert_eq!(
+        (event.refused, event.refused_total, event.retry_after),
+        (1, 1, MINUTE)
+    );
 
-    let [event] = told(&udp(ip("192.0.2.66"), 53, 1))[..] else { panic!("one event") };
-    assert_eq!((event.reason, event.limit, event.retry_after), (Reason::Blocked as u8, NO_LIMIT, 0));
+    let [event] = told(&udp(ip("192.0.2.66"), 53, 1))[..] else {
+        panic!("one event")
+    };
+    assert_eq!(
+        (event.reason, event.limit, event.retry_after),
+        (Reason::Blocked as u8, NO_LIMIT, 0)
+    );
 
-    let over_layer: Vec<_> = (0..3).flat_map(|_| told(&udp(ip("2001:db8::9"), 53, 1))).collect();
-    let [event] = over_layer[..] else { panic!("one event") };
-    assert_eq!((event.scope, event.limit, event.family), (0, LAYER_LIMIT, 6));
-    let subnet = Addr::from_bytes("2001:db8::".parse::<std::net::Ipv6Addr>().expect("an address").octets());
+    let over_layer: Vec<_> = (0..3)
+        .flat_map(|_| told(&udp(ip("2001:db8::9"), 53, 1)))
+        .collect();
+    let [event] = over_layer[..] else {
+        panic!("one event")
+    };
+    assert_eq!(
+        (event.scope, event.limit, event.family),
+        (0, LAYER_LIMIT, 6)
+    );
+    let subnet = Addr::from_bytes(
+        "2001:db8::"
+            .parse::<std::net::Ipv6Addr>()
+            .expect("an address")
+            .octets(),
+    );
     assert_eq!((event.source, event.retry_after), (subnet, 30 * SECOND));
 }
 
@@ -107,8 +148,13 @@ fn monitor_mode_tells_what_it_would_have_done() {
     for _ in 0..4 {
         program.run(START, &udp(ip("192.0.2.1"), 53, 1));
     }
-    let [event] = program.events()[..] else { panic!("one event") };
-    assert_eq!((event.reason, event.monitored), (Reason::OverLimit as u8, 1));
+    let [event] = program.events()[..] else {
+        panic!("one event")
+    };
+    assert_eq!(
+        (event.reason, event.monitored),
+        (Reason::OverLimit as u8, 1)
+    );
 }
 
 #[test]

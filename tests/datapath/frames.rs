@@ -19,12 +19,29 @@ fn tags_are_not_counted() {
         counted.conforming("VLAN", &vlan(plain.clone(), 7), "dns", length);
         counted.conforming("priority tag", &vlan(plain.clone(), 0), "dns", length);
         counted.conforming("QinQ", &qinq(plain.clone(), 100, 200), "dns", length);
-        counted.conforming("old QinQ", &tag(vlan(plain.clone(), 7), 0x9100, 8), "dns", length);
+        counted.conforming(
+            "old QinQ",
+            &tag(vlan(plain.clone(), 7), 0x9100, 8),
+            "dns",
+            length,
+        );
         let four = qinq(qinq(plain.clone(), 1, 2), 3, 4);
         counted.conforming("4 tags", &four, "dns", length);
-        counted.expect("5 tags", &vlan(four, 5), Reason::Malformed, "default", 20 + length);
+        counted.expect(
+            "5 tags",
+            &vlan(four, 5),
+            Reason::Malformed,
+            "default",
+            20 + length,
+        );
     }
-    counted.expect("tagged ARP", &vlan(ethertype(0x0806, 46), 7), Reason::NotIp, "default", 46);
+    counted.expect(
+        "tagged ARP",
+        &vlan(ethertype(0x0806, 46), 7),
+        Reason::NotIp,
+        "default",
+        46,
+    );
 }
 
 #[test]
@@ -47,7 +64,10 @@ fn what_is_not_ip_passes() {
 #[test]
 fn transports_by_their_protocol() {
     let counted = Counted::new();
-    let pairs = [(ip("192.0.2.1"), SERVER, 20), (ip("2001:db8:c::1"), SERVER6, 40)];
+    let pairs = [
+        (ip("192.0.2.1"), SERVER, 20),
+        (ip("2001:db8:c::1"), SERVER6, 40),
+    ];
     for (source, to, header) in pairs {
         counted.conforming("ping", &frames::icmp_echo(source, to), "ping", header + 64);
         for (number, scope) in [
@@ -60,12 +80,22 @@ fn transports_by_their_protocol() {
         ] {
             for length in [0, 1, 60] {
                 let frame = ip_protocol(source, to, number, length);
-                counted.conforming(&format!("protocol {number}"), &frame, scope, header + length);
+                counted.conforming(
+                    &format!("protocol {number}"),
+                    &frame,
+                    scope,
+                    header + length,
+                );
             }
         }
     }
     // ICMP is one scope for both families, whichever of the two numbers is in the other's packet.
-    counted.conforming("ICMPv6 in IPv4", &ip_protocol(ip("192.0.2.1"), SERVER, 58, 8), "ping", 28);
+    counted.conforming(
+        "ICMPv6 in IPv4",
+        &ip_protocol(ip("192.0.2.1"), SERVER, 58, 8),
+        "ping",
+        28,
+    );
 }
 
 #[test]
@@ -92,7 +122,13 @@ fn ipv6_extension_headers_are_stepped_over() {
     use Extension::{AtomicFragment, Authentication, Destination, HopByHop, Routing};
     let counted = Counted::new();
     let plain = segment(V6, 5);
-    let kinds = [HopByHop, Routing, Destination, Authentication, AtomicFragment];
+    let kinds = [
+        HopByHop,
+        Routing,
+        Destination,
+        Authentication,
+        AtomicFragment,
+    ];
     for kind in kinds {
         let frame = odd::ipv6_extensions(&plain, &[kind]);
         counted.conforming(&format!("{kind:?}"), &frame, "web", frame.len() - LINK);
@@ -108,7 +144,12 @@ fn ipv6_extension_headers_are_stepped_over() {
     // A longer header (two units), and the kinds that RFC 8200 does not name: mobility, HIP, shim6.
     let behind = [&[17, 1][..], &[0; 14], &datagram(V6, 4)[LINK + 40..]].concat();
     for kind in [0, 43, 60, 135, 139, 140] {
-        counted.conforming(&format!("long {kind}"), &ipv6(kind, &behind), "dns", 40 + 16 + 12);
+        counted.conforming(
+            &format!("long {kind}"),
+            &ipv6(kind, &behind),
+            "dns",
+            40 + 16 + 12,
+        );
     }
 }
 
@@ -118,16 +159,30 @@ fn fragments() {
     for (v4, header) in [(V4, 0), (V6, 8)] {
         let plain = segment(v4, 80);
         let length = plain.len() - LINK + header;
-        for (part, scope) in [(Part::First, "web"), (Part::Middle, "default"), (Part::Last, "default")] {
+        for (part, scope) in [
+            (Part::First, "web"),
+            (Part::Middle, "default"),
+            (Part::Last, "default"),
+        ] {
             let what = format!("{part:?}, IPv4: {v4}");
             counted.conforming(&what, &odd::fragment(&plain, part), scope, length);
         }
     }
     // A first fragment's headers may speak of what comes later, which a whole packet's may not.
     let first = odd::fragment(&segment(V4, 0), Part::First);
-    counted.conforming("TCP options to come", &patched(&first, 32, &[0xf0]), "web", 40);
+    counted.conforming(
+        "TCP options to come",
+        &patched(&first, 32, &[0xf0]),
+        "web",
+        40,
+    );
     let first = odd::fragment(&datagram(V6, 4), Part::First);
-    counted.conforming("UDP payload to come", &patched(&first, 52, &[4, 0]), "dns", 60);
+    counted.conforming(
+        "UDP payload to come",
+        &patched(&first, 52, &[4, 0]),
+        "dns",
+        60,
+    );
     // It may end inside an extension header as well; then there is no port to go by.
     let cut = ipv6(44, &[60, 0, 0, 1, 0, 0, 0, 0, 17, 9, 0, 0, 0, 0, 0, 0]);
     counted.conforming("cut in its options", &cut, "default", 56);

@@ -46,14 +46,24 @@ fn monitor_mode_drops_nothing() {
     assert_eq!(reason(&broken()), Reason::Monitored);
 
     let record = program.record(source, "default").expect("a known source");
-    assert_eq!((record.refused, record.passed.packets, record.dropped.packets), (7, 10, 0));
+    assert_eq!(
+        (
+            record.refused,
+            record.passed.packets,
+            record.dropped.packets
+        ),
+        (7, 10, 0)
+    );
 }
 
 #[test]
 fn a_scope_overrides_the_mode_of_the_file() {
     let file = |mode: &str, web: &str| {
         let scope = format!("[scopes.web]\nmode = \"{web}\"");
-        format!("[throttler]\nmode = \"{mode}\"\n{}", LIMITED.replace("[scopes.web]", &scope))
+        format!(
+            "[throttler]\nmode = \"{mode}\"\n{}",
+            LIMITED.replace("[scopes.web]", &scope)
+        )
     };
     for (mode, web, default_reason, web_reason) in [
         ("enforce", "monitor", Reason::OverLimit, Reason::Monitored),
@@ -61,16 +71,38 @@ fn a_scope_overrides_the_mode_of_the_file() {
     ] {
         let program = Program::new(&file(mode, web));
         let last = |frame: &[u8]| (0..4).map(|_| program.run(START, frame).reason).last();
-        assert_eq!(last(&udp(ip("192.0.2.1"), 53, 1)), Some(default_reason), "{mode}");
+        assert_eq!(
+            last(&udp(ip("192.0.2.1"), 53, 1)),
+            Some(default_reason),
+            "{mode}"
+        );
         assert_eq!(last(&syn(ip("192.0.2.1"), 80)), Some(web_reason), "{mode}");
         // A block is a refusal of the scope that the packet is of; a malformed frame is of `default`.
-        let spared = |reason, other| if default_reason == Reason::Monitored { reason } else { other };
+        let spared = |reason, other| {
+            if default_reason == Reason::Monitored {
+                reason
+            } else {
+                other
+            }
+        };
         let blocked = program.run(START, &udp(ip("192.0.2.66"), 53, 1)).reason;
-        assert_eq!(blocked, spared(Reason::Monitored, Reason::Blocked), "{mode}");
+        assert_eq!(
+            blocked,
+            spared(Reason::Monitored, Reason::Blocked),
+            "{mode}"
+        );
         let blocked = program.run(START, &syn(ip("192.0.2.66"), 80)).reason;
-        assert_eq!(blocked, spared(Reason::Blocked, Reason::Monitored), "{mode}");
+        assert_eq!(
+            blocked,
+            spared(Reason::Blocked, Reason::Monitored),
+            "{mode}"
+        );
         let malformed = program.run(START, &broken()).reason;
-        assert_eq!(malformed, spared(Reason::Monitored, Reason::Malformed), "{mode}");
+        assert_eq!(
+            malformed,
+            spared(Reason::Monitored, Reason::Malformed),
+            "{mode}"
+        );
     }
 }
 
@@ -96,7 +128,10 @@ fn monitor_mode_decides_as_enforcement_would() {
     }
     assert!(refused > 50, "only {refused} refusals");
     let [enforced, monitored] = [enforced, monitored].map(|program| {
-        program.record(source, "default").expect("a known source").tat
+        program
+            .record(source, "default")
+            .expect("a known source")
+            .tat
     });
     assert_eq!(enforced, monitored);
 }
@@ -117,12 +152,24 @@ fn a_pause_ends_by_itself() {
         }
         // Still counted where it belongs.
         let answer = program.run(now, &syn(source, 80));
-        assert_eq!((answer.reason, answer.scope.as_str()), (Reason::Paused, "web"));
+        assert_eq!(
+            (answer.reason, answer.scope.as_str()),
+            (Reason::Paused, "web")
+        );
     }
-    assert_eq!(program.record(source, "default"), None, "a pause charges nobody");
+    assert_eq!(
+        program.record(source, "default"),
+        None,
+        "a pause charges nobody"
+    );
     assert_eq!(reason(end, &udp(ip("192.0.2.66"), 53, 1)), Reason::Blocked);
     assert_eq!(reason(end, &broken()), Reason::Malformed);
-    for wanted in [Reason::Conforming, Reason::Conforming, Reason::Conforming, Reason::OverLimit] {
+    for wanted in [
+        Reason::Conforming,
+        Reason::Conforming,
+        Reason::Conforming,
+        Reason::OverLimit,
+    ] {
         assert_eq!(reason(end, &udp(source, 53, 1)), wanted);
     }
 }
@@ -154,6 +201,13 @@ fn a_layer_in_monitor_mode_counts_what_passed() {
     }
     let [scope, layer] = ["web", "all"].map(|name| program.record(source, name).expect("a source"));
     for record in [scope, layer] {
-        assert_eq!((record.refused, record.passed.packets, record.dropped.packets), (7, 10, 0));
+        assert_eq!(
+            (
+                record.refused,
+                record.passed.packets,
+                record.dropped.packets
+            ),
+            (7, 10, 0)
+        );
     }
 }

@@ -45,7 +45,12 @@ fn verdicts_are_those_of_the_reasons() {
         (syn(ip("192.0.2.2"), 443), "web", Reason::Conforming, 40),
         (udp(ip("192.0.2.1"), 53, 2), "dns", Reason::Conforming, 30),
         (udp(ip("192.0.2.1"), 53, 2), "dns", Reason::Monitored, 30),
-        (udp(ip("192.0.2.1"), 54, 9_000), "default", Reason::Unlimited, 9_028),
+        (
+            udp(ip("192.0.2.1"), 54, 9_000),
+            "default",
+            Reason::Unlimited,
+            9_028,
+        ),
     ];
     for (frame, scope, reason, bytes) in &frames {
         let before = program.counters();
@@ -60,9 +65,14 @@ fn verdicts_are_those_of_the_reasons() {
     }
 
     // It goes by the clock of now: the refusal's time lies between two readings of it.
-    let record = program.record(ip("192.0.2.1"), "web").expect("a known source");
+    let record = program
+        .record(ip("192.0.2.1"), "web")
+        .expect("a known source");
     let now = sys::monotonic_ns();
-    assert!(record.last_seen <= now && now - record.last_seen < 60_000_000_000, "{record:?} at {now}");
+    assert!(
+        record.last_seen <= now && now - record.last_seen < 60_000_000_000,
+        "{record:?} at {now}"
+    );
     program.pause(now + 3_600_000_000_000);
     let run = sys::test_run(production.as_fd(), &frames[0].0, 1).expect("a test run");
     assert_eq!(run.result, XDP_PASS, "a blocked source passes while paused");

@@ -1,1 +1,37 @@
-//! The loaded program, the host's `decide` and an independent parser over generated frames.
+//! The program in the kernel and the same decision core on the host see the same frames at the same times, and must
+//! agree on every one of them, on every counter, every event and every source's state. What the core reads of a frame
+//! is held against etherparse, which shares no line with it.
+//!
+//! `THROTTLER_FRAMES` says how many frames, `THROTTLER_SEED` which.
+
+#[expect(dead_code, reason = "the datapath tests use the rest")]
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod agree;
+mod generator;
+mod headers;
+mod mutate;
+mod oracle;
+mod policy;
+
+/// A number from the environment.
+///
+/// # Panics
+/// If it is set and no number.
+fn setting(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is `{text}`, not a number")),
+        Err(_) => default,
+    }
+}
+
+fn seed() -> u64 {
+    setting("THROTTLER_SEED", 0x7468_726f_7474_6c65)
+}
+
+fn frames() -> u64 {
+    setting("THROTTLER_FRAMES", 100_000)
+}

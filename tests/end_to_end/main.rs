@@ -1,1 +1,14 @@
-//! The daemon on real interfaces, judged by real packets.
+//! The daemon on real interfaces, judged by real packets: what passes, what a reload changes, what outlives the daemon.
+//! Needs root.
+
+mod adoption;
+mod exit;
+mod interfaces;
+mod odd_frames;
+mod refusals;
+mod reload;
+mod reload_refused;
+mod site;
+mod traffic;
+mod unattended;
+mod until;

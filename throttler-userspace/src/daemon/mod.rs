@@ -96,11 +96,14 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
     // Before anything is attached: an address that is taken must not leave a program behind.
     let listener = args.metrics_listen.map(metrics::bind).transpose()?;
     let attached = attachment::attach_all(common, &args, &config)?;
+    let on_exit = config.on_exit;
+    // A policy of a million prefixes is large, and the kernel has it now.
+    drop(config);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let result = runtime.block_on(serve::serve(&args, config, attached, listener, common));
+    let result = runtime.block_on(serve::serve(&args, on_exit, attached, listener, common));
     drop(locks);
     result
 }

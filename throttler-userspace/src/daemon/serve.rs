@@ -14,25 +14,25 @@ use super::attachment::{self, Attached};
 use super::events::{self, Ring};
 use super::{RunArgs, metrics, policy};
 use crate::cli::Common;
-use crate::config::{Config, OnExit};
+use crate::config::OnExit;
 use crate::kernel::pins::Pins;
 
 pub(super) async fn serve(
     args: &RunArgs,
-    config: Config,
+    on_exit: OnExit,
     attached: Vec<Attached>,
     listener: Option<TcpListener>,
     common: &Common,
 ) -> Result<()> {
     let local = LocalSet::new();
     local
-        .run_until(serve_local(args, config, attached, listener, common))
+        .run_until(serve_local(args, on_exit, attached, listener, common))
         .await
 }
 
 async fn serve_local(
     args: &RunArgs,
-    mut config: Config,
+    mut on_exit: OnExit,
     mut attached: Vec<Attached>,
     listener: Option<TcpListener>,
     common: &Common,
@@ -66,8 +66,10 @@ async fn serve_local(
                 Told::Reload => {
                     reloaded.set(true);
                     for (one, names) in attached.iter_mut().zip(&names) {
-                        let applied = reload(args, one, &mut config, common);
-                        reloaded.set(reloaded.get() && applied);
+                        match reload(args, one, common) {
+                            Some(fresh) => on_exit = fresh,
+                            None => reloaded.set(false),
+                        }
                         names.borrow_mut().push(one.description.clone());
                     }
                 }
@@ -88,7 +90,7 @@ async fn serve_local(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }
-    leave(&attached, args.on_exit.map_or(config.on_exit, OnExit::from))
+    leave(&attached, on_exit)
 }
 
 async fn read(
@@ -109,40 +111,35 @@ async fn read(
     }
 }
 
-/// Publishes the policy file anew; a bad one changes nothing. Whether it was published.
-fn reload(args: &RunArgs, one: &mut Attached, config: &mut Config, common: &Common) -> bool {
+/// Publishes the policy file anew, and answers what it says of the end; a bad one changes nothing.
+fn reload(args: &RunArgs, one: &mut Attached, common: &Common) -> Option<OnExit> {
     let iface = &one.pins.iface;
     let generation = one.description.generation;
-    let published = policy::load(args, common.color.on_stderr()).and_then(|fresh| {
-        if fresh.max_sources != config.max_sources {
+    let room = one.tables.sources[0].info.max_entries;
+    let published = policy::load(args, common.color.on_stderr()).and_then(|config| {
+        if config.max_sources != room {
             log::warn!(
-                "{iface}: max_sources {} takes effect at the next start; until then it is {}",
-                fresh.max_sources,
+                "{iface}: max_sources {} takes effect at the next start; until then it is {room}",
                 config.max_sources
             );
         }
-        let description = attachment::publish(&one.tables, args, &fresh)?;
-        Ok((fresh, description))
+        let description = attachment::publish(&one.tables, args, &config)?;
+        Ok((config.on_exit, description))
     });
     match published {
-        Ok((fresh, description)) => {
-            let max_sources = config.max_sources;
-            *config = Config {
-                max_sources,
-                ..fresh
-            };
+        Ok((on_exit, description)) => {
             log::info!(
                 "{iface}: policy generation {} in force",
                 description.generation
             );
             one.description = description;
-            true
+            Some(on_exit)
         }
         Err(error) => {
             log::error!(
                 "{iface}: keeping the old policy (generation {generation}), which stays in force: {error:#}"
             );
-            false
+            None
         }
     }
 }

@@ -70,7 +70,11 @@ pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
     for name in map::ALL {
         loader.map_pin_path(name, pins.map(name));
     }
-    let level = if log::log_enabled!(log::Level::Trace) { u8::MAX } else { 0 };
+    let level = if log::log_enabled!(log::Level::Trace) {
+        u8::MAX
+    } else {
+        0
+    };
     loader.override_global(LOG_LEVEL, &level, true);
     let mut object = loader
         .load(OBJECT)

@@ -1,0 +1,138 @@
+//! Kernel and host, side by side.
+
+use std::collections::BTreeMap;
+
+use throttler::host::{HostPolicy, HostSlots, SliceFrame};
+use throttler_common::abi::Event;
+use throttler_common::{Decision, Family, Reason, Refusal, decide};
+
+use crate::generator::frame;
+use crate::harness::{Counters, Program, Rng, START};
+use crate::policy::policy;
+
+/// Twice as many sources as can come up, so that the kernel's table never evicts one.
+fn room(frames: u64) -> u32 {
+    u32::try_from((4 * frames).max(1 << 16)).unwrap_or(u32::MAX)
+}
+
+fn word(decision: &Decision) -> u32 {
+    u32::from_le_bytes([decision.reason as u8, decision.scope, decision.limit, 0])
+}
+
+/// What the host's refusal must look like as an event of a test run, which has no interface of its own.
+fn event(refusal: &Refusal, ifindex: u32) -> Event {
+    Event {
+        at: refusal.now,
+        source: refusal.source,
+        refused: refusal.refused,
+        refused_total: refusal.refused_total,
+        retry_after: refusal.retry_after,
+        generation: refusal.generation,
+        ifindex,
+        plan: refusal.plan,
+        scope: refusal.scope,
+        limit: refusal.limit,
+        reason: refusal.reason as u8,
+        family: refusal.family.number(),
+        monitored: u8::from(refusal.monitored),
+        reserved: 0,
+    }
+}
+
+#[test]
+fn kernel_and_host_decide_alike() {
+    let (seed, frames) = (crate::seed(), crate::frames());
+    let mut rng = Rng::new(seed);
+    let room = room(frames);
+    let program = Program::sized(&policy(), room);
+    let host = HostPolicy::new(program.policy().clone());
+    let slots = HostSlots::new(room as usize);
+    let names = |scope| host.tables().description.scope_name(scope);
+    let (mut counters, mut events) = (Counters::new(), 0);
+    let mut now = START;
+    for number in 0..frames {
+        now += match rng.below(100) {
+            0 => rng.below(500_000_000),
+            1..40 => 0,
+            _ => rng.below(5_000_000),
+        };
+        let frame = frame(&mut rng);
+        let decision = decide(&SliceFrame(&frame), now, &host, &slots);
+        let kernel = program.run_raw(now, &frame);
+        assert_eq!(
+            kernel,
+            word(&decision),
+            "frame {number} of seed {seed} at {now}: the kernel's word {kernel:#x} is not the host's {decision:?}; {frame:02x?}"
+        );
+        let tally = counters
+            .entry((names(decision.scope), decision.reason))
+            .or_default();
+        tally.0 += 1;
+        tally.1 += u64::from(decision.length);
+        if number % 1_000 == 999 || number + 1 == frames {
+            let told: Vec<_> = slots.told.take();
+            let read = program.events();
+            let ifindex = read.first().map_or(0, |event| event.ifindex);
+            let expected: Vec<_> = told.iter().map(|refusal| event(refusal, ifindex)).collect();
+            assert_eq!(read, expected, "events up to frame {number} of seed {seed}");
+            events += read.len();
+        }
+    }
+    assert_eq!(program.counters(), counters, "seed {seed}");
+    let sources = same_state(&program, &slots);
+
+    let mut reasons = BTreeMap::<Reason, u64>::new();
+    for ((_, reason), (packets, _)) in &counters {
+        *reasons.entry(*reason).or_default() += packets;
+    }
+    let seconds = (now - START) / crate::harness::SECOND;
+    println!(
+        "{frames} frames of seed {seed:#x} over {seconds} s: {sources} source states and {events} events alike"
+    );
+    for ((scope, reason), (packets, bytes)) in &counters {
+        println!("  {scope:10} {reason:12} {packets:7} packets {bytes:9} bytes");
+    }
+    println!("  in all {reasons:?}");
+    let tried = [
+        Reason::Conforming,
+        Reason::Unlimited,
+        Reason::Exempt,
+        Reason::NotIp,
+        Reason::Monitored,
+        Reason::OverLimit,
+        Reason::Blocked,
+        Reason::Malformed,
+    ];
+    for reason in tried {
+        let share = reasons.get(&reason).copied().unwrap_or(0);
+        assert!(
+            share * 200 >= frames,
+            "only {share} of {frames} frames ended in {reason}"
+        );
+    }
+}
+
+/// Every source that the kernel knows has the state that the host's has; how many there are.
+fn same_state(program: &Program, slots: &HostSlots) -> usize {
+    let mut compared = 0;
+    for (family, table) in [Family::V4, Family::V6]
+        .into_iter()
+        .zip(&program.tables().sources)
+    {
+        let read = table.for_each(|key, record| {
+            assert_eq!(
+                slots.record(family, key).as_ref(),
+                Some(record),
+                "{family:?} {key:?}"
+            );
+            compared += 1;
+        });
+        read.expect("reading the source table");
+    }
+    assert_eq!(
+        program.stats().claimed,
+        compared as u64,
+        "sources were evicted: the table is too small for the test"
+    );
+    compared
+}
