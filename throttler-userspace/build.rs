@@ -70,9 +70,11 @@ fn build(toolchain: &Toolchain, root: &Path, target_dir: &Path) -> Result<PathBu
         _ => "bpfel-unknown-none",
     };
     // --btf: maps are defined by their BTF. v3: compare-and-swap. Misaligned: headers lie where the frame has them.
+    // Block placement: it may let a loop's body fall through into the loop's head, which kernels up to 6.1 at least take
+    // for a forbidden back-edge; without it loops end in their own jump.
     // The cfg: aya-ebpf's kernel structures are those of the machine that the object runs on.
     let flags = format!(
-        "-Clink-arg=--btf -Ctarget-cpu=v3 -Ctarget-feature=+allows-misaligned-mem-access \
+        "-Clink-arg=--btf -Clink-arg=--llvm-args=-disable-block-placement -Ctarget-cpu=v3 -Ctarget-feature=+allows-misaligned-mem-access \
          --cfg bpf_target_arch=\"{}\"",
         variable("CARGO_CFG_TARGET_ARCH")?
     );

@@ -29,7 +29,7 @@ mode = "monitor"
 volume = { rate = "1Ki/day", burst = "2Ki", unit = "bytes" }
 
 [layers.edge]
-scopes = ["api", "bulk"]
+scopes = ["api"]
 [layers.edge.limits]
 total = { rate = "1000/day", unit = "packets" }
 
@@ -154,65 +154,9 @@ impl Attached {
         ];
         replaced(self.result(args).trim_end(), &known)
     }
-
-    /// Checks what varies from run to run for its type and replaces it.
-    fn settle(&self, value: &mut Value) {
-        match value {
-            Value::Array(items) => items.iter_mut().for_each(|item| self.settle(item)),
-            Value::Object(fields) => {
-                for (key, value) in fields.iter_mut() {
-                    self.settle_field(key, value);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn settle_field(&self, key: &str, value: &mut Value) {
-        let new = match key {
-            // Floats also where they are whole; absent where there never was one.
-            _ if key.ends_with("_s") && !value.is_null() => {
-                assert!(
-                    value.is_f64() && value.as_f64() >= Some(0.0),
-                    "{key}: {value}"
-                );
-                // Zero means something: nothing used, no wait, no ban.
-                if value.as_f64() == Some(0.0) && key != "last_seen_s" {
-                    "no seconds"
-                } else {
-                    "seconds"
-                }
-            }
-            "published" => {
-                let time = value
-                    .as_str()
-                    .and_then(|text| text.parse::<jiff::Timestamp>().ok());
-                assert!(time.is_some(), "{key}: {value}");
-                "time"
-            }
-            "daemon_pid" => {
-                assert_eq!(value.as_u64(), self.daemon.pid().map(u64::from));
-                "pid"
-            }
-            "policy" => {
-                assert_eq!(*value, *display(&self.daemon.policy_path()));
-                "path"
-            }
-            // A burst that falls on the turn of a second is two events.
-            "sent" => {
-                assert!(value.as_u64() >= Some(1), "{key}: {value}");
-                "count"
-            }
-            "sentence" => {
-                return *value = crate::said::without_seconds(value.as_str().expect("text")).into();
-            }
-            _ => return self.settle(value),
-        };
-        *value = format!("<{new}>").into();
-    }
 }
 
 /// As the daemon names it: it resolves links on the way.
-fn display(path: &Path) -> String {
+pub(crate) fn display(path: &Path) -> String {
     path.canonicalize().expect("a file").display().to_string()
 }

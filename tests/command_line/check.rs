@@ -56,7 +56,7 @@ macro_rules! bad {
 bad! {
     syntax: "[throttler\nmode = \"enforce\"\n",
     unknown_key: "[throttler]\nmodus = \"enforce\"\n",
-    bad_rate: "[scopes.default.limits]\nflood = { rate = \"10 per minute\" }\n",
+    bad_rate: "[scopes.default.limits]\nflood = { rate = \"10 / min\" }\n",
     unknown_plan: "[[sources]]\nfrom = [\"198.51.100.0/24\"]\nplan = \"gold\"\n",
     host_bits: "[[sources]]\nfrom = [\"10.0.0.1/8\"]\nexempt = true\n",
     overlap: "[scopes.a]\nmatch = [{ protocol = \"tcp\", ports = [\"80-90\"] }]\n\

@@ -102,14 +102,8 @@ fn port_and_protocol_pick_the_scope() {
         "TCP where nothing else is said"
     );
     assert_eq!(scopes(&["--port", "443", "--proto", "udp"]), ["default"]);
-    assert_eq!(
-        scopes(&["--port", "9001", "--proto", "udp"]),
-        ["bulk", "edge"]
-    );
-    assert_eq!(
-        scopes(&["--port", "9001", "--proto", "17"]),
-        ["bulk", "edge"]
-    );
+    assert_eq!(scopes(&["--port", "9001", "--proto", "udp"]), ["bulk"]);
+    assert_eq!(scopes(&["--port", "9001", "--proto", "17"]), ["bulk"]);
     assert_eq!(scopes(&["--proto", "icmp"]), ["default"]);
     assert_eq!(
         scopes(&[]),

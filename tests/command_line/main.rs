@@ -9,5 +9,6 @@ mod environment;
 mod explain;
 mod privilege;
 mod said;
+mod settled;
 mod status;
 mod usage;

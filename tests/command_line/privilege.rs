@@ -26,7 +26,12 @@ impl Public {
         let directory = TempDir::with_prefix("thr-public-").expect("a directory");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         let public = Self { directory };
-        fs::copy(binary(), public.path("throttler")).expect("a copy");
+        // By another process: a child that a test beside this one forks while the copy is open for writing here would
+        // keep it so for a moment, and it could not be run (ETXTBSY).
+        let mut copy = Command::new("cp");
+        copy.arg(binary()).arg(public.path("throttler"));
+        let copied = run(copy);
+        assert!(copied.status.success(), "{copied:?}");
         public
     }
 

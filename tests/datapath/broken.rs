@@ -182,6 +182,25 @@ fn a_cut_that_the_ip_header_admits_leaves_the_transport_unread() {
     }
 }
 
+/// A header in the second buffer of a frame cannot be read; such a frame is dropped, or a long enough chain of padding
+/// would be a way around the limits. The first buffer of a test run holds some 3,500 bytes.
+#[test]
+fn headers_beyond_the_first_buffer_are_malformed() {
+    let counted = Counted::new();
+    // One of 2,048 bytes, the longest there is.
+    let options = |next| [&[next, 255][..], &[0; 2_046]].concat();
+    let udp = &datagram(V6, 2_000)[LINK + 40..];
+    let reachable = ipv6(60, &[&options(17), udp].concat());
+    counted.conforming(
+        "2 KiB of options",
+        &reachable,
+        "dns",
+        reachable.len() - LINK,
+    );
+    let beyond = ipv6(60, &[&options(60), &options(17), udp].concat());
+    counted.malformed("4 KiB of options", &beyond, 0);
+}
+
 #[test]
 fn an_ethertype_alone_is_not_a_packet() {
     let counted = Counted::new();

@@ -108,7 +108,7 @@ fn a_layer_over_two_scopes() {
         let source = ip("192.0.2.1");
         let frames = [syn(source, 443), udp(source, 53, 10)];
         on_two_cpus(pinned, |cpu| {
-            program.run_many(START, &frames[cpu], RUNS as u32)
+            program.run_many(START, &frames[cpu], RUNS as u32);
         });
         assert_eq!(
             totals(&program).get(&Reason::Conforming),
@@ -138,7 +138,7 @@ fn sources_that_both_see_for_the_first_time() {
         .collect();
     on_two_cpus(true, |_| {
         for source in &sources {
-            program.run_many(START, &udp(*source, 53, 10), 3);
+            passing(&program, START, &udp(*source, 53, 10), 3);
         }
     });
     for source in &sources {

@@ -1,101 +1,15 @@
 //! Every limit holds exactly: the program admits what the reference admits, packet by packet, and names the limit that
 //! refused.
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use throttler_common::Reason;
-
-use crate::harness::{Answer, MINUTE, Program, Rng, SECOND, START};
-use crate::reference::{Bucket, Charges, Load, Refused, admit};
-use crate::traffic::{ack, ip, syn, udp};
+use crate::arrivals::{Sent, follows};
+use crate::harness::{MINUTE, Rng, SECOND};
+use crate::reference::{Bucket, Charges, Load};
+use crate::traffic::{ack, syn, udp};
 
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-const ARRIVALS: u64 = 2_000;
-/// Arrivals at the pace of one limit, before that of the next.
-const PHASE: u64 = 400;
-const SEEDS: u64 = 6;
-
-/// A packet, what it is to the reference, and the buckets that charge it.
-struct Sent {
-    frame: Vec<u8>,
-    scope: &'static str,
-    load: Load,
-    buckets: &'static [usize],
-}
-
-/// How arrivals follow one another. Each kind finds faults that the others pass by.
-fn gap(rng: &mut Rng, interval: u64, wait: Option<u64>) -> u64 {
-    match (rng.below(8), wait) {
-        // The very instant of the refill, and the nanosecond before.
-        (0, Some(wait)) => wait,
-        (1, Some(wait)) => wait - 1,
-        (2 | 3, _) => 0,
-        (4, _) => interval,
-        (5, _) => rng.below(interval) + 1,
-        (6, _) => rng.below(3 * interval),
-        // Idle long enough to fill a bucket of 20 once in a while.
-        _ => {
-            if rng.one_in(20) {
-                rng.below(30 * interval)
-            } else {
-                1
-            }
-        }
-    }
-}
-
-/// Sends arrivals from a source of its own for each seed, and holds each answer against the reference.
-fn follows(policy: &str, buckets: &[Bucket], send: impl Fn(&mut Rng, IpAddr, u64) -> Sent) {
-    let program = Program::new(policy);
-    let mut named = BTreeSet::new();
-    for seed in 0..SEEDS {
-        let mut rng = Rng::new(seed);
-        let source = IpAddr::V4(Ipv4Addr::new(10, 1, 0, seed as u8));
-        let mut model = buckets.to_vec();
-        let (mut now, mut wait) = (START, None);
-        let (mut admitted, mut refused) = (0, 0);
-        for arrival in 0..ARRIVALS {
-            let paced_by = (seed + arrival / PHASE) as usize % model.len();
-            now += gap(&mut rng, model[paced_by].interval(), wait);
-            let sent = send(&mut rng, source, arrival);
-            let expected = admit(&mut model, sent.buckets, now, sent.load);
-            let answer = program.run(now, &sent.frame);
-            let (reason, limit) = match &expected {
-                Ok(()) => (Reason::Conforming, None),
-                Err(Refused { limit, .. }) => (Reason::OverLimit, Some((*limit).to_owned())),
-            };
-            let expected_answer = Answer {
-                reason,
-                scope: sent.scope.to_owned(),
-                limit,
-            };
-            assert_eq!(
-                answer, expected_answer,
-                "seed {seed}, arrival {arrival} at {now}"
-            );
-            match expected {
-                Ok(()) => {
-                    admitted += 1;
-                    wait = None;
-                }
-                Err(error) => {
-                    refused += 1;
-                    wait = error.wait;
-                    named.insert(error.limit);
-                }
-            }
-        }
-        assert!(
-            admitted > 20 && refused > 20,
-            "seed {seed} tried nothing: {admitted} admitted, {refused} refused"
-        );
-    }
-    // Otherwise the arrivals were too tame for one of the limits.
-    let all: BTreeSet<_> = buckets.iter().map(|bucket| bucket.name).collect();
-    assert_eq!(named, all, "not every limit refused once");
-}
 
 fn one_datagram(_: &mut Rng, source: IpAddr, _: u64) -> Sent {
     Sent {
@@ -289,49 +203,5 @@ fn a_layer_spans_its_scopes() {
                 buckets,
             }
         },
-    );
-}
-
-#[test]
-fn the_whole_burst_at_once_and_then_one_each_interval() {
-    let program = Program::new(
-        r#"[scopes.default.limits]
-           burst = { rate = "10/min" }"#,
-    );
-    let frame = udp(ip("192.0.2.1"), 53, 10);
-    let admitted = |now| program.run(now, &frame).reason == Reason::Conforming;
-    assert_eq!((0..1_000).filter(|_| admitted(START)).count(), 10);
-    for interval in 1..=50 {
-        let now = START + interval * 6 * SECOND;
-        assert!(!admitted(now - 1), "interval {interval}");
-        assert!(admitted(now), "interval {interval}");
-        assert!(!admitted(now), "interval {interval}");
-    }
-}
-
-#[test]
-fn a_refusal_consumes_nothing() {
-    let program = Program::new(
-        r#"[scopes.default.limits]
-           small = { rate = "1/min" }
-           large = { rate = "10/s", burst = 1000 }
-           bytes = { rate = "1M/s", burst = 15000, unit = "bytes" }"#,
-    );
-    let source = ip("192.0.2.1");
-    let frame = udp(source, 53, 10);
-    assert_eq!(program.run(START, &frame).reason, Reason::Conforming);
-    let before = program.record(source, "default").expect("a known source");
-    for step in 0..5_000 {
-        let answer = program.run(START + step * 1_000_000, &frame);
-        assert_eq!(
-            (answer.reason, answer.limit.as_deref()),
-            (Reason::OverLimit, Some("small"))
-        );
-    }
-    let after = program.record(source, "default").expect("a known source");
-    assert_eq!(before.tat, after.tat);
-    assert_eq!(
-        (after.refused, after.dropped.packets, after.dropped.bytes),
-        (5_000, 5_000, 5_000 * 38)
     );
 }

@@ -3,7 +3,9 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod arrivals;
 mod broken;
+mod bucket;
 mod classes;
 mod contention;
 mod counted;
@@ -12,6 +14,7 @@ mod exactness;
 mod frames;
 mod generations;
 mod isolation;
+mod mixed;
 mod modes;
 mod production;
 mod reference;

@@ -50,7 +50,8 @@ fn ipv4(rng: &mut Rng, frame: &mut Vec<u8>) {
     };
     let mut header = vec![1; words * 4];
     header[0] = 0x40 | words as u8;
-    header[2..4].copy_from_slice(&((header.len() + behind.len()) as u16).to_be_bytes());
+    let length = (words * 4 + behind.len()) as u16;
+    header[2..4].copy_from_slice(&length.to_be_bytes());
     header[4..6].fill(0);
     let fragment: u16 = match rng.below(10) {
         0 => rng.any() as u16,

@@ -84,12 +84,18 @@ pub(crate) fn extensions(rng: &mut Rng, protocol: u8, behind: Vec<u8>) -> (u8, V
         _ => 7 + rng.below(4),
     };
     let (mut next, mut rest) = (protocol, behind);
+    // Of one harmless kind, or of all.
+    let kinds: &[u8] = if rng.one_in(2) {
+        &[60]
+    } else {
+        &[43, 60, 60, FRAGMENT, AUTHENTICATION, 135, 139, 140]
+    };
     for left in (0..count).rev() {
         // Hop-by-hop options belong in front; once in a while they stand elsewhere.
         let kind = if (left == 0 && rng.one_in(3)) || rng.one_in(40) {
             0
         } else {
-            rng.pick(&[43, 60, 60, FRAGMENT, AUTHENTICATION, 135, 139, 140])
+            rng.pick(kinds)
         };
         let mut header = extension(rng, kind, next);
         header.append(&mut rest);

@@ -4,7 +4,7 @@
 //!
 //! `THROTTLER_FRAMES` says how many frames, `THROTTLER_SEED` which.
 
-#[expect(dead_code, reason = "the datapath tests use the rest")]
+#[expect(dead_code, unused_imports, reason = "the datapath tests use the rest")]
 #[path = "../harness/mod.rs"]
 mod harness;
 

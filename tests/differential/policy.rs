@@ -45,11 +45,11 @@ pub(crate) const TO_V6: [(u64, u64); 4] = [
     (0x2001_0db8_01ab_0000, 7),
 ];
 /// Ports that scopes name, and their neighbours.
-pub(crate) const PORTS: [u16; 9] = [443, 444, 8000, 8042, 8099, 8100, 53, 54, 0];
+pub(crate) const PORTS: [u16; 12] = [443, 443, 443, 53, 444, 8000, 8042, 8099, 8100, 53, 54, 0];
 
 /// The policy file.
 pub(crate) fn policy() -> String {
-    let [soon, later] = [60, 200].map(|s| wall(START + s * SECOND));
+    let [soon, later] = [5, 12].map(|s| wall(START + s * SECOND));
     format!(
         r#"
         [throttler]
@@ -58,10 +58,10 @@ pub(crate) fn policy() -> String {
         [scopes.web]
         match = [{{ protocol = "tcp", ports = ["443", "8000-8099"] }}]
         [scopes.web.limits]
-        opened = {{ rate = "5/s", unit = "connections" }}
-        packets = {{ rate = "20/s", burst = 40 }}
-        bytes = {{ rate = "7k/s", burst = 20000, unit = "bytes" }}
-        daily = {{ rate = "1000/day" }}
+        opened = {{ rate = "2/s", burst = 4, unit = "connections" }}
+        packets = {{ rate = "6/s", burst = 10 }}
+        bytes = {{ rate = "1.5k/s", burst = 3000, unit = "bytes" }}
+        daily = {{ rate = "150/day" }}
 
         [scopes.login]
         match = [{{ protocol = "tcp", ports = ["8042"] }}]
@@ -69,7 +69,7 @@ pub(crate) fn policy() -> String {
 
         [scopes.dns]
         match = [{{ protocol = "udp", ports = ["53"] }}]
-        limits = {{ bytes = {{ rate = "3Ki/s", burst = 5000, unit = "bytes" }} }}
+        limits = {{ bytes = {{ rate = "0.2Ki/s", burst = 1500, unit = "bytes" }} }}
 
         [scopes.ping]
         match = [{{ protocol = "icmp" }}]
@@ -78,6 +78,9 @@ pub(crate) fn policy() -> String {
 
         [scopes.tunnel]
         match = [{{ protocol = "gre" }}, {{ protocol = "esp" }}, {{ protocol = "ah" }}]
+
+        [scopes.free]
+        match = [{{ protocol = "udp", ports = ["54", "444"] }}]
 
         [scopes.lab]
         match = [{{ to = ["198.18.0.0/15", "2001:db8:1ab::/48"] }}]
@@ -93,8 +96,8 @@ pub(crate) fn policy() -> String {
         [layers.all]
         scopes = ["web", "dns", "tunnel"]
         [layers.all.limits]
-        packets = {{ rate = "31/s", burst = 50 }}
-        opened = {{ rate = "100/min", unit = "connections" }}
+        packets = {{ rate = "9/s", burst = 15 }}
+        opened = {{ rate = "30/min", burst = 9, unit = "connections" }}
 
         [plans.pro.web]
         opened = "50/s"

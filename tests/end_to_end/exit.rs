@@ -23,6 +23,17 @@ fn sigterm_detaches_and_removes_the_pins() {
     assert!(output.stderr.contains("nothing is attached"), "{output:?}");
 }
 
+/// Whoever waits for the daemon's word that it enforces may signal it at once, as systemd does on a quick restart.
+#[test]
+fn sigterm_right_after_the_start_detaches() {
+    for round in 0..10 {
+        let mut site = Site::start("early", FIVE_A_DAY, &[]);
+        let status = site.daemon.stop().expect("an end");
+        assert!(status.success(), "start {round}: {status}");
+        assert!(!attached(&site) && !site.pins(SERVER_IFACE).exist());
+    }
+}
+
 /// The daemon ends and leaves its program enforcing.
 fn assert_keeps(mut site: Site) {
     let src = address("192.0.2.1");

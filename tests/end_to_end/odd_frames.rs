@@ -11,9 +11,9 @@ const POLICY: &str = r#"
 [scopes.dns]
 match = [{ protocol = "udp", ports = [5300] }]
 [scopes.dns.limits]
-daily = "3/day"
+daily = { rate = "3/day" }
 [scopes.default.limits]
-daily = "2/day"
+daily = { rate = "2/day" }
 "#;
 
 #[test]
@@ -21,7 +21,7 @@ fn tags_and_fragments_are_charged_to_the_right_scope() {
     let site = Site::start("odd", POLICY, &["--xdp-mode", "native"]);
     for (round, text) in (1..).zip(["192.0.2.1", "2001:db8::1"]) {
         let src = address(text);
-        let plain = frames::udp(src, server(src), 1024, PORT, 1448);
+        let plain = frames::udp(src, server(src), 1024, PORT, 1400);
         let mut dns = vec![
             frames::vlan(plain.clone(), 5),
             frames::qinq(plain.clone(), 5, 6),

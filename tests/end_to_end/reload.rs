@@ -26,17 +26,17 @@ fn policy(x: bool) -> String {
 [scopes.{scope}]
 match = [{{ protocol = "udp", ports = [1000, 2000] }}]
 [scopes.{scope}.limits]
-flood = "1/day"
+flood = {{ rate = "1/day" }}
 
 [scopes.steady]
 match = [{{ protocol = "udp", ports = [3000] }}]
 [scopes.steady.limits]
-daily = "5/day"
+daily = {{ rate = "5/day" }}
 
 [scopes.changing]
 match = [{{ protocol = "udp", ports = [4000] }}]
 [scopes.changing.limits]
-requests = "{rate}"
+requests = {{ rate = "{rate}" }}
 
 [[sources]]
 from = ["198.51.100.0/24", "2001:db8:1::/48"]

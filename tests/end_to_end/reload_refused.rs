@@ -20,7 +20,11 @@ fn a_bad_file_leaves_the_old_policy_in_force() {
         "{line}"
     );
     // The line of the file, and a caret under what is wrong with it.
-    for text in ["daily = \"5/fortnight\"", "^", "throttler.toml:6:"] {
+    for text in [
+        "daily = { rate = \"5/fortnight\" }",
+        "^",
+        "throttler.toml:5:",
+    ] {
         site.daemon
             .wait_stderr(seen, text, LONG)
             .expect("an explanation");

@@ -16,7 +16,7 @@ pub(crate) const FIVE_A_DAY: &str = r#"
 [scopes.dns]
 match = [{ protocol = "udp", ports = [5300] }]
 [scopes.dns.limits]
-daily = "5/day"
+daily = { rate = "5/day" }
 "#;
 
 /// A daemon on a link of its own.

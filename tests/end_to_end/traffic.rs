@@ -21,12 +21,12 @@ daily = { rate = "3/day", unit = "connections" }
 [scopes.dns]
 match = [{ protocol = "udp", ports = [5300] }]
 [scopes.dns.limits]
-daily = "5/day"
+daily = { rate = "5/day" }
 
 [scopes.ping]
 match = [{ protocol = "icmp" }]
 [scopes.ping.limits]
-daily = "2/day"
+daily = { rate = "2/day" }
 
 [plans.pro]
 web = { daily = "6/day" }
@@ -129,6 +129,7 @@ fn servers_get_what_the_counters_say_was_passed() {
 #[test]
 fn monitor_mode_counts_and_drops_nothing() {
     let site = Site::start("monitor", POLICY, &["--monitor"]);
+    let _web = TcpSink::new(&site.lab, &[8000]).expect("a sink");
     let dns = UdpSink::new(&site.lab, 5300).expect("a sink");
     for text in ["192.0.2.7", "2001:db8::7", "192.0.2.66", "2001:db8:bad::7"] {
         let src = address(text);

@@ -125,7 +125,7 @@ fn pause_and_resume_work() {
     assert!(site.cli_ok(&["status"]).contains("paused"));
     site.cli_ok(&["resume"]);
     assert_eq!(site.offer(src, 3), 0);
-    site.cli_ok(&["pause", "--for", "200ms"]);
+    site.cli_ok(&["pause", "--for", "1s"]);
     // It ends without anybody to end it.
     let refused = |counters: &throttler_lab::Counters| {
         site.injector

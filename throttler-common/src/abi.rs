@@ -389,6 +389,27 @@ pub struct SlotRecord {
     pub dropped: Tally,
 }
 
+impl SlotRecord {
+    /// A source that nothing is known of: every bucket is full.
+    pub const EMPTY: Self = Self {
+        tat: [0; MAX_LIMITS],
+        class: 0,
+        last_seen: 0,
+        ban_until: 0,
+        event_at: 0,
+        told: 0,
+        refused: 0,
+        passed: Tally {
+            packets: 0,
+            bytes: 0,
+        },
+        dropped: Tally {
+            packets: 0,
+            bytes: 0,
+        },
+    };
+}
+
 /// Counters of one scope, indexed by [`Reason`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

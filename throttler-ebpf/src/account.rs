@@ -5,15 +5,19 @@ use throttler_common::{
     abi::{Event, Stats},
 };
 
-use crate::maps;
+use crate::{maps, verifier::opaque};
 
 /// Counts a packet under its scope and reason. The counters are this CPU's own, and an XDP program
 /// is not preempted by another on its CPU: plain adds lose nothing.
 #[inline(always)]
 pub(crate) fn count(scope: u8, reason: Reason, length: u32) {
-    if let Some(counters) = maps::COUNTERS.get_ptr_mut(u32::from(scope)) {
+    // Always true; kernels up to 6.1 at least do not see it.
+    let index = opaque(reason as usize);
+    if index < Reason::COUNT
+        && let Some(counters) = maps::COUNTERS.get_ptr_mut(u32::from(scope))
+    {
         // SAFETY: a per-CPU map value, ours alone until the program ends.
-        let tally = unsafe { &mut (*counters).by_reason[reason as usize] };
+        let tally = unsafe { &mut (*counters).by_reason[index] };
         tally.packets += 1;
         tally.bytes += u64::from(length);
     }

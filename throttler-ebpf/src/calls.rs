@@ -2,15 +2,16 @@
 //! for every way that leads to it: that keeps the program far below its limit of a million steps.
 //! It takes pointer arguments for possibly null, and wants that case handled.
 
+use aya_ebpf::bindings::BPF_NOEXIST;
 use throttler_common::{
     Packet,
-    abi::{NO_LIMIT, Row, SlotRecord},
+    abi::{NO_LIMIT, Row, SlotRecord, SourceKey},
     charge::{self, Refused, encode},
     decide_packet,
 };
 
 use crate::{
-    account,
+    account, maps,
     policy::KernelPolicy,
     slots::{KernelSlot, KernelSlots},
 };
@@ -32,6 +33,30 @@ pub(crate) extern "C" fn throttler_decide(packet: *const Packet, now: u64, ifind
     let decision = decide_packet(packet, now, &policy, &KernelSlots { ifindex });
     account::count(decision.scope, decision.reason, decision.length);
     decision.reason as u32 | u32::from(decision.scope) << 8 | u32::from(decision.limit) << 16
+}
+
+/// What a new source's slot begins as. A static, since a record on the stack would be a fifth of the
+/// 512 bytes that all callers on the way share.
+static FRESH: SlotRecord = SlotRecord::EMPTY;
+
+/// Puts an empty slot under a key that has none.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn throttler_insert(key: *const SourceKey, family: u32) -> u32 {
+    // SAFETY: the caller passes a key on its stack.
+    let Some(key) = (unsafe { key.as_ref() }) else {
+        return 0;
+    };
+    // Kernels up to 6.1 at least take a key from the function's own stack alone.
+    let key = *key;
+    let inserted = match family {
+        4 => maps::SOURCES_V4.insert(&key, &FRESH, BPF_NOEXIST.into()),
+        _ => maps::SOURCES_V6.insert(&key, &FRESH, BPF_NOEXIST.into()),
+    };
+    if inserted.is_ok() {
+        account::claimed();
+    }
+    u32::from(inserted.is_ok())
 }
 
 /// [`charge::check`], encoded.

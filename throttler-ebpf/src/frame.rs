@@ -1,9 +1,9 @@
 //! Packet access: the only place where packet memory is read.
 
-use core::arch::asm;
-
 use aya_ebpf::{helpers::generated::bpf_xdp_get_buff_len, programs::XdpContext};
 use throttler_common::Frame;
+
+use crate::verifier::opaque;
 
 /// Offsets beyond this are out of reach: the longest chain of headers that the parser walks ends
 /// well below, and the verifier needs a bound that it can see.
@@ -40,16 +40,10 @@ impl Frame for XdpFrame<'_> {
 
     #[inline(always)]
     fn get<const N: usize>(&self, offset: u32) -> Option<&[u8; N]> {
-        let mut offset = offset as usize + self.skip as usize;
-        // The optimiser knows a bound for `offset` that the verifier cannot derive; hidden from it,
-        // the mask below stays in the program. No header lies beyond the mask.
-        // SAFETY: a move onto itself; the register is only made opaque.
-        unsafe { asm!("{0} = {0}", inout(reg) offset, options(nomem, nostack, preserves_flags)) };
-        offset &= REACH;
-        let mut at = self.start + offset;
-        // Kept as one register, so that the bounds check and the access use the same pointer.
-        // SAFETY: as above.
-        unsafe { asm!("{0} = {0}", inout(reg) at, options(nomem, nostack, preserves_flags)) };
+        // The mask bounds the offset; no header lies beyond it.
+        let offset = opaque(offset as usize + self.skip as usize) & REACH;
+        // One register, so that the bounds check and the access use the same pointer.
+        let at = opaque(self.start + offset);
         if at + N > self.end {
             return None;
         }

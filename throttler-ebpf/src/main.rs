@@ -23,6 +23,8 @@ mod policy;
 mod program;
 #[cfg(target_arch = "bpf")]
 mod slots;
+#[cfg(target_arch = "bpf")]
+mod verifier;
 
 #[cfg(not(target_arch = "bpf"))]
 fn main() {

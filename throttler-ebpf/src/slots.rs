@@ -1,6 +1,5 @@
 //! The source table over the kernel's LRU hash, and nothing else knows which table it is.
 
-use aya_ebpf::bindings::BPF_NOEXIST;
 use throttler_common::{
     Family, Packet, Refusal, Slot, Slots,
     abi::{Row, SlotRecord, SourceKey},
@@ -10,7 +9,7 @@ use throttler_common::{
 
 use crate::{
     account, atomic,
-    calls::{throttler_admit, throttler_check, throttler_undo},
+    calls::{throttler_admit, throttler_check, throttler_insert, throttler_undo},
     maps,
 };
 
@@ -41,15 +40,8 @@ impl Slots for KernelSlots {
 
     #[inline(always)]
     fn claim(&self, family: Family, key: &SourceKey) -> Option<KernelSlot> {
-        let fresh = SlotRecord::default();
-        // Where another CPU was first, this fails and its slot is found below.
-        let inserted = match family {
-            Family::V4 => maps::SOURCES_V4.insert(key, &fresh, BPF_NOEXIST.into()),
-            Family::V6 => maps::SOURCES_V6.insert(key, &fresh, BPF_NOEXIST.into()),
-        };
-        if inserted.is_ok() {
-            account::claimed();
-        }
+        throttler_insert(key, u32::from(family.number()));
+        // Where another CPU was first, that failed and its slot is found.
         self.find(family, key)
     }
 }
