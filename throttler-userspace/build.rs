@@ -74,8 +74,8 @@ fn build(toolchain: &Toolchain, root: &Path, target_dir: &Path) -> Result<PathBu
     // for a forbidden back-edge; without it loops end in their own jump.
     // The cfg: aya-ebpf's kernel structures are those of the machine that the object runs on.
     let flags = format!(
-        "-Clink-arg=--btf -Clink-arg=--llvm-args=-disable-block-placement -Ctarget-cpu=v3 -Ctarget-feature=+allows-misaligned-mem-access \
-         --cfg bpf_target_arch=\"{}\"",
+        "-Clink-arg=--btf -Clink-arg=--llvm-args=-disable-block-placement \
+         -Ctarget-cpu=v3 -Ctarget-feature=+allows-misaligned-mem-access --cfg bpf_target_arch=\"{}\"",
         variable("CARGO_CFG_TARGET_ARCH")?
     );
     let mut cargo = toolchain.cargo(root);
