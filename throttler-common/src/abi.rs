@@ -23,6 +23,8 @@ pub mod map {
     pub const DESTINATIONS: &str = "DESTINATIONS";
     /// `array[2 * 4096]` of [`super::Row`]: bank, plan, scope.
     pub const ROWS: &str = "ROWS";
+    /// `array[2 * 4096]` of [`super::History`], beside the rows; read only when a slot is re-based.
+    pub const HISTORIES: &str = "HISTORIES";
     /// LPM trie from [`super::ClassKey`] to [`super::ClassChain`].
     pub const CLASSES: &str = "CLASSES";
     /// Per-CPU `array[256]` of [`super::ScopeCounters`].
@@ -38,13 +40,14 @@ pub mod map {
     /// `array[2 * 256]` of [`super::DescriptionChunk`], for userspace alone: names of one generation.
     pub const DESCRIPTION: &str = "DESCRIPTION";
     /// All of them.
-    pub const ALL: [&str; 13] = [
+    pub const ALL: [&str; 14] = [
         ACTIVE,
         HEADS,
         PORT_CLASSES,
         CELLS,
         DESTINATIONS,
         ROWS,
+        HISTORIES,
         CLASSES,
         COUNTERS,
         STATS,
@@ -243,7 +246,7 @@ pub struct LimitParams {
     pub increment: u64,
     /// Ticks that a full bucket holds: burst times increment.
     pub depth: u64,
-    /// Generations since `increment` last changed; a slot resolved before that is re-based.
+    /// Generations since the limit last changed; a slot resolved before that is re-based.
     pub changed_ago: u32,
     /// A [`unit`] code.
     pub unit: u8,
@@ -271,7 +274,7 @@ pub mod unit {
 pub struct Row {
     /// The limits by their index; a source's arrival times have the same indices.
     pub limits: [LimitParams; MAX_LIMITS],
-    /// Indices in use are below this.
+    /// How many indices are in use.
     pub count: u8,
     /// Bits of [`row_flag`].
     pub flags: u8,
@@ -287,6 +290,46 @@ pub struct Row {
 pub mod row_flag {
     /// What would be dropped passes as `monitored`.
     pub const MONITOR: u8 = 1;
+}
+
+/// Ticks a unit costs, and how many units a tick buys, as normalised fractions: `mantissa * 2^exponent`
+/// with the mantissa's top bit set, both rounded down. Two of them give the ratio of two rates without
+/// a division; see [`crate::gcra::convert`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scale {
+    /// Of the ticks a unit costs.
+    pub ticks: u32,
+    /// Of the units a tick buys.
+    pub units: u32,
+    /// Exponent of `ticks`.
+    pub ticks_exponent: i16,
+    /// Exponent of `units`.
+    pub units_exponent: i16,
+}
+
+/// What a limit is and was, for slots that have not been used since it changed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitHistory {
+    /// The scale in force.
+    pub scale: Scale,
+    /// The scale before the latest change.
+    pub before: Scale,
+    /// Ticks that a full bucket held before the latest change.
+    pub depth_before: u64,
+    /// Generations since the change before the latest one.
+    pub changed_before_ago: u32,
+    /// The unit before the latest change; [`unit::NONE`] where the limit is new.
+    pub unit_before: u32,
+}
+
+/// The histories of a row's limits.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// By limit index.
+    pub limits: [LimitHistory; MAX_LIMITS],
 }
 
 /// Key of the class trie: bank and family stand in front of the address, so that one trie serves
@@ -481,6 +524,7 @@ const _: () = {
     assert!(size_of::<Destination>() == 40);
     assert!(size_of::<LimitParams>() == 24);
     assert!(size_of::<Row>() == 128);
+    assert!(size_of::<History>() == 160);
     assert!(size_of::<ClassKey>() == 24);
     assert!(size_of::<ClassChain>() == 52);
     assert!(size_of::<SourceKey>() == 24);

@@ -6,9 +6,12 @@
 //! advanced is taken back. In between, another packet of the same source may be refused that a global
 //! order would have admitted; none is admitted too many.
 
-use crate::abi::{LAYER_LIMIT, LimitParams, MAX_LIMITS, NO_LIMIT, Row, unit};
+use crate::abi::{
+    LAYER_LIMIT, LimitHistory, LimitParams, MAX_LIMITS, NO_LIMIT, Row, Scale, unit,
+};
 use crate::gcra;
 use crate::parse::{Packet, packet_flag};
+use crate::policy::Policies;
 use crate::slot::Slot;
 
 /// Attempts of one compare-and-swap. A failed one means that another CPU charged the same source in
@@ -211,20 +214,90 @@ pub fn undo<S: Slot>(row: &Row, slot: &S, packet: &Packet, below: usize) {
     }
 }
 
-/// After a change of rates, a bucket is at most empty: debt beyond the new depth would keep a source
-/// out for as long as the old limit was slow. Rates that did not change keep every tick.
+/// Which rows a slot's buckets were charged by, and which they will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Index of the row in force.
+    pub row: u32,
+    /// Index of the row of the plan that the slot was resolved to.
+    pub from: u32,
+    /// Generations since the slot was resolved.
+    pub age: u32,
+}
+
+/// After a change of limits or plan, a bucket holds what was left in it, in units, at most the new
+/// burst: a reload never adds a unit, and debt is never deeper than an empty bucket of the new limit,
+/// so that raising a limit helps at once.
+///
+/// Called by the one that replaced the slot's class. Until it is through, another CPU may hold the old
+/// time against the new limits, for as long as a few instructions take.
 #[inline(always)]
-pub fn rebase<S: Slot>(row: &Row, slot: &S, age: u32, other_plan: bool, now: u64) {
+pub fn rebase<P: Policies, S: Slot>(policy: &P, slot: &S, change: Change, now: u64) {
+    let (Some(row), Some(history)) = (policy.row(change.row), policy.history(change.row)) else {
+        return;
+    };
+    let (Some(from), Some(past)) = (policy.row(change.from), policy.history(change.from)) else {
+        return;
+    };
     let mut i = 0;
     while i < MAX_LIMITS {
-        let limit = &row.limits[i];
-        if limit.unit != unit::NONE && (other_plan || age > limit.changed_ago) {
-            let tat = slot.tat(i);
-            if tat > now + limit.depth {
-                // Lost to another CPU: that one charged or re-based it; either way it is current.
-                let _ = slot.advance(i, tat, now + limit.depth);
+        let (to, was) = (&row.limits[i], &from.limits[i]);
+        let missed = change.age > was.changed_ago;
+        if to.unit != unit::NONE && (missed || change.from != change.row) {
+            let old = Old::of(was, &past.limits[i], change.age);
+            let mut attempt = 0;
+            while attempt < ATTEMPTS {
+                let tat = slot.tat(i);
+                let next = rebased(tat, &old, to, &history.limits[i].scale, now);
+                if next == tat || slot.advance(i, tat, next) {
+                    break;
+                }
+                attempt += 1;
             }
         }
         i += 1;
     }
+}
+
+/// The limit that a bucket was last charged by.
+struct Old {
+    unit: u32,
+    depth: u64,
+    scale: Scale,
+    /// It has changed more than once since: nobody knows it any more.
+    lost: bool,
+}
+
+impl Old {
+    #[inline(always)]
+    fn of(limit: &LimitParams, history: &LimitHistory, age: u32) -> Self {
+        if age <= limit.changed_ago {
+            return Self {
+                unit: limit.unit as u32,
+                depth: limit.depth,
+                scale: history.scale,
+                lost: false,
+            };
+        }
+        Self {
+            unit: history.unit_before,
+            depth: history.depth_before,
+            scale: history.before,
+            lost: age > history.changed_before_ago,
+        }
+    }
+}
+
+#[inline(always)]
+fn rebased(tat: u64, old: &Old, to: &LimitParams, scale: &Scale, now: u64) -> u64 {
+    let debt = tat.saturating_sub(now);
+    if old.lost {
+        return if debt == 0 { tat } else { now + to.depth };
+    }
+    if old.unit != to.unit as u32 {
+        // A new limit, or one that counts something else: nothing to convert, only not to lock out.
+        return if debt > to.depth { now + to.depth } else { tat };
+    }
+    let left = old.depth.saturating_sub(debt);
+    now + to.depth - gcra::convert(left, &old.scale, scale, to.depth)
 }

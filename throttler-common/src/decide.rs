@@ -3,7 +3,7 @@
 use crate::abi::{
     Addr, CLASS_KEY_LEAD, ClassKey, NO_LIMIT, PolicyHead, Row, SourceKey, head_flag, row_flag,
 };
-use crate::charge::{self, Refused};
+use crate::charge::{self, Change, Refused};
 use crate::class::{self, Kind as Class, Word};
 use crate::gcra;
 use crate::parse::{Family, Frame, Kind, Packet, parse};
@@ -148,15 +148,10 @@ fn limit<P: Policies, S: Slots>(
             slot = slots.claim(packet.family(), &key);
         }
         if let Some(slot) = &slot {
-            slot.set_class(word);
-            if old.tag() != 0
-                && let Some(row) = policy.row(row_index(head, word.plan(), scope))
-            {
-                let other_plan = old.plan() != word.plan();
-                charge::rebase(row, slot, old.age(head.tag), other_plan, gcra::ticks(now));
-            }
+            renew(policy, head, slot, old, word, scope, now);
         }
     }
+    let source_word = word;
     if word.kind() == Class::Mixed {
         word = resolve_address(policy, head, packet, now);
     }
@@ -166,7 +161,7 @@ fn limit<P: Policies, S: Slots>(
         Class::Exempt => Ok(Reason::Exempt),
         Class::Block => Err((Reason::Blocked, NO_REFUSAL)),
         Class::Plan | Class::Mixed => match (&slot, row) {
-            (Some(slot), Some(row)) => within(row, slot, head, packet, word, now, policy, slots),
+            (Some(slot), Some(row)) => within(row, slot, head, packet, (source_word, word), now, policy, slots),
             (None, _) => Err((Reason::TableFull, NO_REFUSAL)),
             (_, None) => Ok(Reason::Unlimited),
         },
@@ -207,6 +202,28 @@ fn limit<P: Policies, S: Slots>(
                 length: packet.length,
             }
         }
+    }
+}
+
+/// Keeps a slot's newly resolved class. Whoever replaces the old one turns the buckets into those of
+/// the limits now in force: once, since to do it twice would count the change twice.
+#[inline(always)]
+fn renew<P: Policies, S: Slot>(
+    policy: &P,
+    head: &PolicyHead,
+    slot: &S,
+    old: Word,
+    new: Word,
+    scope: u8,
+    now: u64,
+) {
+    if slot.replace_class(old, new) && old.tag() != 0 {
+        let change = Change {
+            row: row_index(head, new.plan(), scope),
+            from: row_index(head, old.plan(), scope),
+            age: old.age(head.tag),
+        };
+        slot.rebase(policy, change, gcra::ticks(now));
     }
 }
 
@@ -258,7 +275,8 @@ fn resolve_address<P: Policies>(policy: &P, head: &PolicyHead, packet: &Packet, 
     }
 }
 
-/// Holds the packet against the limits of its scope and layer.
+/// Holds the packet against the limits of its scope and layer. `class` is the source's, `word` the
+/// packet's own: they differ where the source is mixed, and the layer's slot keeps the source's.
 #[expect(
     clippy::too_many_arguments,
     reason = "one call, inlined; a struct would only rename them"
@@ -269,7 +287,7 @@ fn within<P: Policies, S: Slots>(
     slot: &S::Slot,
     head: &PolicyHead,
     packet: &Packet,
-    word: Word,
+    (class, word): (Word, Word),
     now: u64,
     policy: &P,
     slots: &S,
@@ -302,17 +320,16 @@ fn within<P: Policies, S: Slots>(
                 return Err((Reason::TableFull, NO_REFUSAL));
             };
             let old = layer_slot.class();
-            if old.0 != word.0 {
-                layer_slot.set_class(word);
-                if old.tag() != 0 {
-                    let other_plan = old.plan() != word.plan();
-                    charge::rebase(layer_row, &layer_slot, old.age(head.tag), other_plan, ticks);
-                }
+            if old.0 != class.0 {
+                renew(policy, head, &layer_slot, old, class, row.layer, now);
             }
             let charged = charge::charge(row, slot, Some((layer_row, &layer_slot)), packet, ticks);
             match charged {
                 Ok(()) => layer_slot.count_passed(u64::from(packet.length), now),
-                Err(_) => layer_slot.count_refused(u64::from(packet.length), now, true),
+                Err(_) => {
+                    let dropped = row.flags & row_flag::MONITOR == 0;
+                    layer_slot.count_refused(u64::from(packet.length), now, dropped);
+                }
             }
             charged
         }

@@ -4,7 +4,7 @@
 //! conforms when paying for it leaves the TAT at most `depth` ahead of now. Over any interval dt at
 //! most `burst + rate * dt` units conform. Times are in ticks of 1/64 ns.
 
-use crate::abi::{LimitParams, TICK_SHIFT};
+use crate::abi::{LimitParams, Scale, TICK_SHIFT};
 
 /// Monotonic nanoseconds to ticks. Holds for 2^58 ns (9 years) of uptime.
 #[inline(always)]
@@ -37,7 +37,7 @@ pub const fn cost(limit: &LimitParams, units: u64) -> u64 {
 pub const fn step(tat: u64, now: u64, cost: u64, depth: u64) -> Result<u64, u64> {
     let start = if tat > now { tat } else { now };
     let next = start + cost;
-    // Both below 2^63: uptime and depth are bounded, so this neither wraps nor loses a bit.
+    // Uptime is below 2^64 ticks by nine years, a cost below 2^63 by configuration: no wrap.
     let ahead = next - now;
     if ahead <= depth {
         Ok(next)
@@ -69,6 +69,30 @@ pub const fn retry_after(limit: &LimitParams, tat: u64, now: u64) -> u64 {
     match step(tat, now, cost(limit, 1), limit.depth) {
         Ok(_) => 0,
         Err(wait) => wait,
+    }
+}
+
+/// Ticks that as many units cost at the rate `to` as `ticks` bought at the rate `from`; at most `most`.
+/// Rounded down, to about 2^-30 of the value. `ticks` and `most` are below 2^62.
+#[must_use]
+#[inline(always)]
+pub const fn convert(ticks: u64, from: &Scale, to: &Scale, most: u64) -> u64 {
+    // The product of the two mantissas, of which the upper half is 30 to 32 bits long.
+    let factor = (from.units as u64 * to.ticks as u64) >> 32;
+    let (high, low) = (ticks >> 32, ticks & 0xffff_ffff);
+    let scaled = high * factor + ((low * factor) >> 32);
+    let exponent = from.units_exponent as i32 + to.ticks_exponent as i32 + 64;
+    if exponent <= -64 {
+        0
+    } else if exponent < 0 {
+        let value = scaled >> (-exponent as u32 & 63);
+        if value < most { value } else { most }
+    } else if scaled == 0 {
+        0
+    } else if exponent >= 64 || scaled > most >> (exponent as u32 & 63) {
+        most
+    } else {
+        scaled << (exponent as u32 & 63)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One published generation, as the datapath reads it.
 
-use crate::abi::{ClassChain, ClassKey, Destination, PolicyHead, Row};
+use crate::abi::{ClassChain, ClassKey, Destination, History, PolicyHead, Row};
 use crate::parse::Family;
 
 /// The tables of the generation in force. The kernel's are BPF maps of one bank; the host's are the
@@ -20,6 +20,8 @@ pub trait Policies {
     fn destination(&self, family: Family, index: u32) -> Option<&Destination>;
     /// The row with this index: `plan * row_stride + scope`.
     fn row(&self, index: u32) -> Option<&Row>;
+    /// The history of the row with this index.
+    fn history(&self, index: u32) -> Option<&History>;
     /// The longest prefix that covers the key.
     fn class(&self, key: &ClassKey) -> Option<&ClassChain>;
 }

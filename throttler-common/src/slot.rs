@@ -1,10 +1,11 @@
 //! Per-source state, as the datapath uses it.
 
 use crate::abi::{MAX_LIMITS, Row, SourceKey};
-use crate::charge::{self, Refused};
+use crate::charge::{self, Change, Refused};
 use crate::class::Word;
 use crate::decide::Refusal;
 use crate::parse::{Family, Packet};
+use crate::policy::Policies;
 
 /// The source table.
 pub trait Slots {
@@ -29,8 +30,8 @@ pub trait Slot {
     fn retreat(&self, index: usize, ticks: u64);
     /// The resolved class.
     fn class(&self) -> Word;
-    /// Keeps a resolved class.
-    fn set_class(&self, word: Word);
+    /// Replaces the resolved class if it still is `current`; whether it was.
+    fn replace_class(&self, current: Word, next: Word) -> bool;
     /// Counts a packet that passed.
     fn count_passed(&self, bytes: u64, now: u64);
     /// Counts a packet that was refused, and whether it was dropped (or spared by monitor mode).
@@ -62,6 +63,16 @@ pub trait Slot {
         Self: Sized,
     {
         charge::admit(row, self, packet, now)
+    }
+
+    /// Turns the buckets of a source whose limits have changed into buckets of the limits in force;
+    /// see [`charge::rebase`].
+    #[inline(always)]
+    fn rebase<P: Policies>(&self, policy: &P, change: Change, now: u64)
+    where
+        Self: Sized,
+    {
+        charge::rebase(policy, self, change, now);
     }
 
     /// Takes back what [`Slot::admit`] charged.

@@ -60,9 +60,14 @@ pub(crate) fn tell(ifindex: u32, refusal: &Refusal) {
         monitored: u8::from(refusal.monitored),
         reserved: 0,
     };
-    match maps::EVENTS.output(event, 0) {
-        Ok(()) => with_stats(|stats| stats.events_sent += 1),
-        Err(_) => with_stats(|stats| stats.events_lost += 1),
+    // Written where it will be read, not copied there from the stack.
+    match maps::EVENTS.reserve(0) {
+        Some(mut entry) => {
+            entry.write(event);
+            entry.submit(0);
+            with_stats(|stats| stats.events_sent += 1);
+        }
+        None => with_stats(|stats| stats.events_lost += 1),
     }
 }
 

@@ -3,10 +3,11 @@
 //! It takes pointer arguments for possibly null, and wants that case handled.
 
 use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_log_ebpf::trace;
 use throttler_common::{
     Packet,
     abi::{NO_LIMIT, Row, SlotRecord, SourceKey},
-    charge::{self, Refused, encode},
+    charge::{self, Change, Refused, encode},
     decide_packet,
 };
 
@@ -33,6 +34,22 @@ pub(crate) extern "C" fn throttler_decide(packet: *const Packet, now: u64, ifind
     let decision = decide_packet(packet, now, &policy, &KernelSlots { ifindex });
     account::count(decision.scope, decision.reason, decision.length);
     decision.reason as u32 | u32::from(decision.scope) << 8 | u32::from(decision.limit) << 16
+}
+
+/// A line a packet, for whoever debugs the datapath: `throttler -vv run`. Behind a level that is constant
+/// once loaded: at any lower one the verifier removes all of it. The stack it needs is no one else's.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn throttler_trace(decision: u32, length: u32) -> u32 {
+    trace!(
+        (),
+        "reason {} scope {} limit {}, {} bytes",
+        decision as u8,
+        (decision >> 8) as u8,
+        (decision >> 16) as u8,
+        length
+    );
+    0
 }
 
 /// What a new source's slot begins as. A static, since a record on the stack would be a fifth of the
@@ -101,6 +118,29 @@ pub(crate) extern "C" fn throttler_admit(
         account::contended();
     }
     encode(result)
+}
+
+/// [`charge::rebase`]; `rows` is the index of the row in force and, shifted by 16, that of the earlier one.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn throttler_rebase(
+    slot: *mut SlotRecord,
+    bank: u8,
+    rows: u32,
+    age: u32,
+    now: u64,
+) -> u32 {
+    // SAFETY: as in `throttler_check`.
+    let Some(slot) = (unsafe { KernelSlot::from_ptr(slot) }) else {
+        return 0;
+    };
+    let change = Change {
+        row: rows & 0xffff,
+        from: rows >> 16,
+        age,
+    };
+    charge::rebase(&KernelPolicy::of_bank(bank), &slot, change, now);
+    0
 }
 
 /// [`charge::undo`] of all limits.

@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use throttler_common::abi::{
-    self, Cells, ClassChain, DescriptionChunk, Destination, Event, PolicyHead, PortClasses, Row,
+    self, Cells, ClassChain, DescriptionChunk, Destination, Event, History, PolicyHead, PortClasses, Row,
     ScopeCounters, SlotRecord, SourceKey, Stats,
 };
 
@@ -22,6 +22,8 @@ pub(crate) static DESTINATIONS: Array<Destination, { abi::BANKS * 2 * abi::MAX_D
     Array::new();
 #[btf_map]
 pub(crate) static ROWS: Array<Row, { abi::BANKS * abi::MAX_ROWS }> = Array::new();
+#[btf_map]
+pub(crate) static HISTORIES: Array<History, { abi::BANKS * abi::MAX_ROWS }> = Array::new();
 /// The key behind the prefix length is `ClassKey` without its first field.
 #[btf_map]
 pub(crate) static CLASSES: LpmTrie<[u8; 20], ClassChain, { abi::MAX_CLASSES }> = LpmTrie::new();

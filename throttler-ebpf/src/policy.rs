@@ -4,7 +4,7 @@ use aya_ebpf::btf_maps::lpm_trie::Key;
 use throttler_common::{
     Family, Policies,
     abi::{
-        BANKS, ClassChain, ClassKey, Destination, MAX_CELLS, MAX_DESTINATIONS, MAX_ROWS,
+        BANKS, ClassChain, ClassKey, Destination, History, MAX_CELLS, MAX_DESTINATIONS, MAX_ROWS,
         PolicyHead, Row, active,
     },
 };
@@ -19,6 +19,15 @@ pub(crate) struct KernelPolicy {
 }
 
 impl KernelPolicy {
+    /// The same bank again, in a function that was handed its number.
+    #[inline(always)]
+    pub(crate) fn of_bank(bank: u8) -> Self {
+        Self {
+            bank: u32::from(bank) % BANKS as u32,
+            paused_until: 0,
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn current() -> Self {
         let (Some(generation), Some(paused_until)) = (
@@ -81,6 +90,11 @@ impl Policies for KernelPolicy {
     #[inline(always)]
     fn row(&self, index: u32) -> Option<&Row> {
         maps::ROWS.get(self.bank * MAX_ROWS as u32 + index)
+    }
+
+    #[inline(always)]
+    fn history(&self, index: u32) -> Option<&History> {
+        maps::HISTORIES.get(self.bank * MAX_ROWS as u32 + index)
     }
 
     #[inline(always)]

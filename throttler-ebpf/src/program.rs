@@ -3,10 +3,12 @@
 use aya_ebpf::{
     bindings::xdp_action, helpers::bpf_ktime_get_ns, macros::xdp, programs::XdpContext,
 };
-use aya_log_ebpf::trace;
 use throttler_common::{Frame, Reason, Verdict, parse::parse};
 
-use crate::{calls::throttler_decide, frame::XdpFrame};
+use crate::{
+    calls::{throttler_decide, throttler_trace},
+    frame::XdpFrame,
+};
 
 /// What an interface runs.
 #[xdp(frags)]
@@ -15,15 +17,7 @@ pub(crate) fn throttler(ctx: XdpContext) -> u32 {
     // SAFETY: the helper takes no arguments and has no preconditions.
     let now = unsafe { bpf_ktime_get_ns() };
     let decision = throttler_decide(&raw const packet, now, ctx.ingress_ifindex() as u32);
-    // Behind a level that is constant once loaded: at any lower one the verifier removes all of it.
-    trace!(
-        &ctx,
-        "reason {} scope {} limit {}, {} bytes",
-        decision as u8,
-        (decision >> 8) as u8,
-        (decision >> 16) as u8,
-        packet.length
-    );
+    throttler_trace(decision, packet.length);
     match Reason::from_index(decision as u8).map(Reason::verdict) {
         Some(Verdict::Drop) => xdp_action::XDP_DROP,
         Some(Verdict::Pass) | None => xdp_action::XDP_PASS,

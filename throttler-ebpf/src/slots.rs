@@ -1,15 +1,15 @@
 //! The source table over the kernel's LRU hash, and nothing else knows which table it is.
 
 use throttler_common::{
-    Family, Packet, Refusal, Slot, Slots,
+    Family, Packet, Policies, Refusal, Slot, Slots,
     abi::{Row, SlotRecord, SourceKey},
-    charge::{self, Refused},
+    charge::{self, Change, Refused},
     class::Word,
 };
 
 use crate::{
     account, atomic,
-    calls::{throttler_admit, throttler_check, throttler_insert, throttler_undo},
+    calls::{throttler_admit, throttler_check, throttler_insert, throttler_rebase, throttler_undo},
     maps,
 };
 
@@ -76,9 +76,9 @@ impl Slot for KernelSlot {
     }
 
     #[inline(always)]
-    fn set_class(&self, word: Word) {
+    fn replace_class(&self, current: Word, next: Word) -> bool {
         // SAFETY: a field of the record.
-        unsafe { atomic::store(&raw mut (*self.0).class, word.0) }
+        unsafe { atomic::compare_exchange(&raw mut (*self.0).class, current.0, next.0) }
     }
 
     #[inline(always)]
@@ -132,6 +132,11 @@ impl Slot for KernelSlot {
     #[inline(always)]
     fn admit(&self, row: &Row, packet: &Packet, now: u64) -> Result<(), Refused> {
         charge::decode(throttler_admit(row, self.0, packet, now))
+    }
+
+    #[inline(always)]
+    fn rebase<P: Policies>(&self, policy: &P, change: Change, now: u64) {
+        throttler_rebase(self.0, policy.bank(), change.row | change.from << 16, change.age, now);
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Rates to ticks. The datapath multiplies, adds and shifts; every division is done here, once.
 
-use throttler_common::abi::{LimitParams, TICK_SHIFT, unit};
+use throttler_common::abi::{LimitParams, Scale, TICK_SHIFT, unit};
 
 use crate::config::{Rate, Unit};
 
@@ -53,6 +53,26 @@ pub fn params(rate: &Rate, burst: u64, unit: Unit) -> LimitParams {
     }
 }
 
+/// The scale of a limit: its increment and the reciprocal of it, normalised and rounded down.
+#[must_use]
+pub fn scale(limit: &LimitParams) -> Scale {
+    if limit.increment == 0 {
+        return Scale::default();
+    }
+    // increment = ticks * 2^shift.
+    let bits = 64 - limit.increment.leading_zeros() as i32;
+    let ticks = (u128::from(limit.increment) << 32) >> bits;
+    // 2^(bits + 31) / increment lies between 2^31 and 2^32, both included.
+    let units = (1u128 << (bits + 31)) / u128::from(limit.increment);
+    let shift = i32::from(limit.shift);
+    Scale {
+        ticks: ticks as u32,
+        units: u32::try_from(units).unwrap_or(u32::MAX),
+        ticks_exponent: (bits - 32 - shift) as i16,
+        units_exponent: (shift - bits - 31) as i16,
+    }
+}
+
 fn code(unit: Unit) -> u8 {
     match unit {
         Unit::Packets => unit::PACKETS,
@@ -68,6 +88,32 @@ mod tests {
 
     fn rate(text: &str, unit: Unit) -> Rate {
         Rate::parse(text, unit).expect("a valid rate")
+    }
+
+    #[test]
+    fn rates_convert_by_their_ratio_rounded_down() {
+        let limits = [
+            ("10/min", 10, Unit::Packets),
+            ("20/min", 20, Unit::Packets),
+            ("1000000000/s", 7, Unit::Packets),
+            ("1/day", 300, Unit::Packets),
+            ("12.3G/s", 1_000_000, Unit::Bytes),
+            ("1/s", 100_000, Unit::Bytes),
+        ]
+        .map(|(text, burst, unit)| params(&rate(text, unit), burst, unit));
+        for from in &limits {
+            for to in &limits {
+                for part in [1, 2, 3, 7, 1000] {
+                    let left = from.depth / part;
+                    let got = gcra::convert(left, &scale(from), &scale(to), to.depth);
+                    let per_unit = |l: &LimitParams| l.increment as f64 / 2f64.powi(i32::from(l.shift));
+                    let exact = (left as f64 * per_unit(to) / per_unit(from)).min(to.depth as f64);
+                    let got = got as f64;
+                    assert!(got <= exact * (1.0 + 1e-12), "{got} over {exact}");
+                    assert!(got >= exact * (1.0 - 1e-8) - 2.0, "{got} under {exact}: {from:?} to {to:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub use description::{
     Description, LimitDescription, OverrideDescription, PlanDescription, RuleDescription,
     ScopeDescription, ScopeKind,
 };
-pub use fixed_point::{increment, params};
+pub use fixed_point::{increment, params, scale};
 pub use tables::{Clock, PolicyTables, Previous};
 
 use crate::config::Config;

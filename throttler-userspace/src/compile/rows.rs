@@ -1,9 +1,11 @@
 //! The rows: the limits of each scope and layer for each plan.
 
-use throttler_common::abi::{LimitParams, MAX_LIMITS, MAX_ROWS, Row, row_flag, unit};
+use throttler_common::abi::{
+    History, LimitHistory, LimitParams, MAX_LIMITS, MAX_ROWS, Row, row_flag,
+};
 
 use super::CompileError;
-use super::fixed_point::params;
+use super::fixed_point::{params, scale};
 use super::identify::Ids;
 use super::tables::Previous;
 use crate::config::{Config, Limit, Mode, Plan, PlanLimit, PlanScope};
@@ -11,6 +13,7 @@ use crate::config::{Config, Limit, Mode, Plan, PlanLimit, PlanScope};
 /// The rows of one generation.
 pub(super) struct Rows {
     pub(super) rows: Vec<Row>,
+    pub(super) histories: Vec<History>,
     pub(super) stride: u32,
 }
 
@@ -50,11 +53,10 @@ pub(super) fn rows(
             rows[index] = row(&set, named(plan), ids);
         }
     }
-    if let Some(previous) = previous {
-        carry_changes(&mut rows, stride, previous);
-    }
+    let histories = histories(&mut rows, stride, previous);
     Ok(Rows {
         rows,
+        histories,
         stride: stride as u32,
     })
 }
@@ -121,29 +123,49 @@ fn limit_params(limit: &Limit, over: Option<&PlanScope>) -> Option<LimitParams> 
     }
 }
 
-/// Counts the generations since each limit's increment last changed.
-fn carry_changes(rows: &mut [Row], stride: usize, previous: &Previous) {
-    let before = |index: usize, limit: usize| -> Option<&LimitParams> {
+/// What each limit was, and how many generations ago it changed. Without an earlier generation, and
+/// for a limit that is new, there was none.
+fn histories(rows: &mut [Row], stride: usize, previous: Option<&Previous>) -> Vec<History> {
+    let before = |index: usize| -> Option<(&Row, &History)> {
+        let previous = previous?;
         let (plan, scope) = (index / stride, index % stride);
         let old_stride = previous.row_stride as usize;
-        if scope >= old_stride {
-            return None;
-        }
-        previous
-            .rows
-            .get(plan * old_stride + scope)
-            .map(|row| &row.limits[limit])
+        let index = (scope < old_stride).then_some(plan * old_stride + scope)?;
+        previous.rows.get(index).zip(previous.histories.get(index))
     };
-    for (index, row) in rows.iter_mut().enumerate() {
+    let mut histories = vec![History::default(); rows.len()];
+    for (index, (row, history)) in rows.iter_mut().zip(&mut histories).enumerate() {
+        let old = before(index);
         for slot in 0..MAX_LIMITS {
-            let limit = &mut row.limits[slot];
-            let same = before(index, slot).filter(|old| {
-                old.unit == limit.unit
-                    && limit.unit != unit::NONE
-                    && old.increment == limit.increment
-                    && old.shift == limit.shift
-            });
-            limit.changed_ago = same.map_or(0, |old| old.changed_ago.saturating_add(1));
+            let old = old.map(|(row, history)| (&row.limits[slot], &history.limits[slot]));
+            history.limits[slot] = carry(&mut row.limits[slot], old);
         }
+    }
+    histories
+}
+
+fn carry(limit: &mut LimitParams, old: Option<(&LimitParams, &LimitHistory)>) -> LimitHistory {
+    let scale = scale(limit);
+    let Some((was, history)) = old else {
+        return LimitHistory {
+            scale,
+            changed_before_ago: u32::MAX,
+            ..LimitHistory::default()
+        };
+    };
+    let rate = |l: &LimitParams| (l.unit, l.increment, l.shift, l.depth);
+    if rate(was) == rate(limit) {
+        limit.changed_ago = was.changed_ago.saturating_add(1);
+        return LimitHistory {
+            changed_before_ago: history.changed_before_ago.saturating_add(1),
+            ..*history
+        };
+    }
+    LimitHistory {
+        scale,
+        before: history.scale,
+        depth_before: was.depth,
+        changed_before_ago: was.changed_ago.saturating_add(1),
+        unit_before: u32::from(was.unit),
     }
 }

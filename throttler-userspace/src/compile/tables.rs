@@ -1,7 +1,7 @@
 //! One compiled generation.
 
 use throttler_common::abi::{
-    Addr, Cells, ClassChain, ClassKey, Destination, PolicyHead, PortClasses, Row, head_flag,
+    Addr, Cells, ClassChain, ClassKey, Destination, History, PolicyHead, PortClasses, Row, head_flag,
 };
 use throttler_common::class::tag;
 
@@ -44,6 +44,8 @@ pub struct Previous {
     pub description: Description,
     /// Its rows.
     pub rows: Vec<Row>,
+    /// Their histories.
+    pub histories: Vec<History>,
     /// Its row stride.
     pub row_stride: u32,
 }
@@ -61,6 +63,8 @@ pub struct PolicyTables {
     pub destinations: [Vec<Destination>; 2],
     /// Rows: plan by plan, scope by scope.
     pub rows: Vec<Row>,
+    /// The rows' histories.
+    pub histories: Vec<History>,
     /// The class trie's entries with bank 0, sorted by key.
     pub classes: Vec<(ClassKey, ClassChain)>,
     /// Names and texts.
@@ -133,6 +137,7 @@ pub(super) fn assemble(
         cells: classified.cells,
         destinations: classified.destinations,
         rows: rows.rows,
+        histories: rows.histories,
         classes: classes.entries,
         description,
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use throttler_common::abi::{
-    Addr, CLASS_KEY_LEAD, ClassChain, ClassKey, Destination, PolicyHead, Row,
+    Addr, CLASS_KEY_LEAD, ClassChain, ClassKey, Destination, History, PolicyHead, Row,
 };
 use throttler_common::{Family, Policies};
 
@@ -75,6 +75,10 @@ impl Policies for HostPolicy {
 
     fn row(&self, index: u32) -> Option<&Row> {
         self.tables.rows.get(index as usize)
+    }
+
+    fn history(&self, index: u32) -> Option<&History> {
+        self.tables.histories.get(index as usize)
     }
 
     fn class(&self, key: &ClassKey) -> Option<&ClassChain> {

@@ -12,7 +12,7 @@ const SECOND: u64 = 1_000_000_000;
 
 type Records = HashMap<(Family, SourceKey), Rc<Cell<SlotRecord>>>;
 
-/// Both tables; sources are added until `capacity` of a family is reached.
+/// Both tables; sources are added until both together hold `capacity`.
 pub struct HostSlots {
     records: RefCell<Records>,
     capacity: usize,
@@ -99,8 +99,14 @@ impl Slot for HostSlot {
         Word(self.0.get().class)
     }
 
-    fn set_class(&self, word: Word) {
-        self.change(|record| record.class = word.0);
+    fn replace_class(&self, current: Word, next: Word) -> bool {
+        self.change(|record| {
+            let same = record.class == current.0;
+            if same {
+                record.class = next.0;
+            }
+            same
+        })
     }
 
     fn count_passed(&self, bytes: u64, now: u64) {

@@ -189,6 +189,7 @@ fn specs(max_sources: u32) -> Vec<Spec> {
             BANKS * 2 * MAX_DESTINATIONS,
         ),
         array(map::ROWS, size_of::<Row>(), BANKS * MAX_ROWS),
+        array(map::HISTORIES, size_of::<History>(), BANKS * MAX_ROWS),
         Spec {
             name: map::CLASSES,
             map_type: LPM_TRIE,

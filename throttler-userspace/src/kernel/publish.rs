@@ -60,6 +60,7 @@ fn write_tables(tables: &Tables, policy: &PolicyTables, bank: u32) -> Result<()>
     let first = bank * MAX_ROWS as u32;
     let keys: Vec<u32> = (first..).take(policy.rows.len()).collect();
     tables.rows.set_all(&keys, &policy.rows)?;
+    tables.histories.set_all(&keys, &policy.histories)?;
     let (keys, chains): (Vec<_>, Vec<_>) = policy
         .classes
         .iter()
@@ -174,13 +175,16 @@ pub fn previous(tables: &Tables) -> Result<Option<Previous>> {
         .unwrap_or(0)
         + 1;
     let count = (plans * head.row_stride).min(MAX_ROWS as u32);
-    let mut rows = Vec::with_capacity(count as usize);
+    let (mut rows, mut histories) = (Vec::new(), Vec::new());
     for index in 0..count {
-        rows.extend(tables.rows.get(&(bank * MAX_ROWS as u32 + index))?);
+        let key = bank * MAX_ROWS as u32 + index;
+        rows.extend(tables.rows.get(&key)?);
+        histories.extend(tables.histories.get(&key)?);
     }
     Ok(Some(Previous {
         description,
         rows,
+        histories,
         row_stride: head.row_stride,
     }))
 }

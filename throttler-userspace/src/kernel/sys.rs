@@ -37,6 +37,7 @@ records!(
     abi::Cells,
     abi::Destination,
     abi::Row,
+    abi::History,
     abi::ClassKey,
     abi::ClassChain,
     abi::SourceKey,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use throttler_common::abi::{
-    self, Cells, ClassChain, ClassKey, DescriptionChunk, Destination, PolicyHead, PortClasses, Row,
+    self, Cells, ClassChain, ClassKey, DescriptionChunk, Destination, History, PolicyHead, PortClasses, Row,
     ScopeCounters, SlotRecord, SourceKey, Stats, map,
 };
 
@@ -25,6 +25,8 @@ pub struct Tables {
     pub destinations: Map<u32, Destination>,
     /// Rows.
     pub rows: Map<u32, Row>,
+    /// Histories.
+    pub histories: Map<u32, History>,
     /// Classes.
     pub classes: Map<ClassKey, ClassChain>,
     /// Counters.
@@ -50,6 +52,7 @@ impl Tables {
             cells: Map::open(&dir.join(map::CELLS))?,
             destinations: Map::open(&dir.join(map::DESTINATIONS))?,
             rows: Map::open(&dir.join(map::ROWS))?,
+            histories: Map::open(&dir.join(map::HISTORIES))?,
             classes: Map::open(&dir.join(map::CLASSES))?,
             counters: Map::open(&dir.join(map::COUNTERS))?,
             stats: Map::open(&dir.join(map::STATS))?,
@@ -73,7 +76,7 @@ impl Tables {
         2 * max_sources * source
             + banks * prefixes * prefix
             + banks * (size_of::<PortClasses>() + size_of::<Cells>()) as u64
-            + banks * (abi::MAX_ROWS * size_of::<Row>()) as u64
+            + banks * (abi::MAX_ROWS * (size_of::<Row>() + size_of::<History>())) as u64
             + banks * (abi::DESCRIPTION_CHUNKS * abi::DESCRIPTION_CHUNK_BYTES) as u64
             + abi::EVENT_RING_BYTES as u64
     }
