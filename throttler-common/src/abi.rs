@@ -308,6 +308,16 @@ pub struct Scale {
     pub units_exponent: i16,
 }
 
+impl Scale {
+    /// One tick a unit.
+    pub const ONE: Self = Self {
+        ticks: 1 << 31,
+        units: 1 << 31,
+        ticks_exponent: -31,
+        units_exponent: -31,
+    };
+}
+
 /// What a limit is and was, for slots that have not been used since it changed.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -316,12 +326,18 @@ pub struct LimitHistory {
     pub scale: Scale,
     /// The scale before the latest change.
     pub before: Scale,
-    /// Ticks that a full bucket held before the latest change.
+    /// [`LimitParams::increment`] before the latest change.
+    pub increment_before: u64,
+    /// [`LimitParams::depth`] before the latest change.
     pub depth_before: u64,
     /// Generations since the change before the latest one.
     pub changed_before_ago: u32,
-    /// The unit before the latest change; [`unit::NONE`] where the limit is new.
-    pub unit_before: u32,
+    /// [`LimitParams::unit`] before the latest change; [`unit::NONE`] where the limit is new.
+    pub unit_before: u8,
+    /// [`LimitParams::shift`] before the latest change.
+    pub shift_before: u8,
+    /// Zero.
+    pub reserved: u16,
 }
 
 /// The histories of a row's limits.
@@ -524,7 +540,7 @@ const _: () = {
     assert!(size_of::<Destination>() == 40);
     assert!(size_of::<LimitParams>() == 24);
     assert!(size_of::<Row>() == 128);
-    assert!(size_of::<History>() == 160);
+    assert!(size_of::<History>() == 192);
     assert!(size_of::<ClassKey>() == 24);
     assert!(size_of::<ClassChain>() == 52);
     assert!(size_of::<SourceKey>() == 24);

@@ -6,9 +6,7 @@
 //! advanced is taken back. In between, another packet of the same source may be refused that a global
 //! order would have admitted; none is admitted too many.
 
-use crate::abi::{
-    LAYER_LIMIT, LimitHistory, LimitParams, MAX_LIMITS, NO_LIMIT, Row, Scale, unit,
-};
+use crate::abi::{LAYER_LIMIT, LimitHistory, LimitParams, MAX_LIMITS, NO_LIMIT, Row, Scale, unit};
 use crate::gcra;
 use crate::parse::{Packet, packet_flag};
 use crate::policy::Policies;
@@ -225,9 +223,9 @@ pub struct Change {
     pub age: u32,
 }
 
-/// After a change of limits or plan, a bucket holds what was left in it, in units, at most the new
-/// burst: a reload never adds a unit, and debt is never deeper than an empty bucket of the new limit,
-/// so that raising a limit helps at once.
+/// After a change of limits or plan, a bucket that was not full holds what was left in it, in units, at
+/// most the new burst: a reload never adds a unit, and debt is never deeper than an empty bucket of the
+/// new limit, so that raising a limit helps at once.
 ///
 /// Called by the one that replaced the slot's class. Until it is through, another CPU may hold the old
 /// time against the new limits, for as long as a few instructions take.
@@ -248,7 +246,7 @@ pub fn rebase<P: Policies, S: Slot>(policy: &P, slot: &S, change: Change, now: u
             let mut attempt = 0;
             while attempt < ATTEMPTS {
                 let tat = slot.tat(i);
-                let next = rebased(tat, &old, to, &history.limits[i].scale, now);
+                let next = rebased::<S>(tat, &old, to, &history.limits[i].scale, now);
                 if next == tat || slot.advance(i, tat, next) {
                     break;
                 }
@@ -260,44 +258,75 @@ pub fn rebase<P: Policies, S: Slot>(policy: &P, slot: &S, change: Change, now: u
 }
 
 /// The limit that a bucket was last charged by.
-struct Old {
-    unit: u32,
+struct Old<'a> {
+    unit: u8,
+    shift: u8,
+    increment: u64,
     depth: u64,
-    scale: Scale,
+    scale: &'a Scale,
     /// It has changed more than once since: nobody knows it any more.
     lost: bool,
 }
 
-impl Old {
+impl<'a> Old<'a> {
     #[inline(always)]
-    fn of(limit: &LimitParams, history: &LimitHistory, age: u32) -> Self {
+    fn of(limit: &LimitParams, history: &'a LimitHistory, age: u32) -> Self {
         if age <= limit.changed_ago {
             return Self {
-                unit: limit.unit as u32,
+                unit: limit.unit,
+                shift: limit.shift,
+                increment: limit.increment,
                 depth: limit.depth,
-                scale: history.scale,
+                scale: &history.scale,
                 lost: false,
             };
         }
         Self {
             unit: history.unit_before,
+            shift: history.shift_before,
+            increment: history.increment_before,
             depth: history.depth_before,
-            scale: history.before,
+            scale: &history.before,
             lost: age > history.changed_before_ago,
         }
     }
 }
 
 #[inline(always)]
-fn rebased(tat: u64, old: &Old, to: &LimitParams, scale: &Scale, now: u64) -> u64 {
-    let debt = tat.saturating_sub(now);
-    if old.lost {
-        return if debt == 0 { tat } else { now + to.depth };
+fn rebased<S: Slot>(tat: u64, old: &Old<'_>, to: &LimitParams, scale: &Scale, now: u64) -> u64 {
+    if tat <= now {
+        // Full, which says the same as a source never seen.
+        return tat;
     }
-    if old.unit != to.unit as u32 {
+    if old.lost {
+        return now + to.depth;
+    }
+    let debt = tat - now;
+    if old.unit != to.unit {
         // A new limit, or one that counts something else: nothing to convert, only not to lock out.
         return if debt > to.depth { now + to.depth } else { tat };
     }
-    let left = old.depth.saturating_sub(debt);
-    now + to.depth - gcra::convert(left, &old.scale, scale, to.depth)
+    now + to.depth - kept::<S>(old.depth.saturating_sub(debt), old, to, scale)
+}
+
+/// Ticks of the new limit for what was left of the old one.
+#[inline(always)]
+fn kept<S: Slot>(left: u64, old: &Old<'_>, to: &LimitParams, scale: &Scale) -> u64 {
+    let about = S::convert(left, old.scale, scale, to.depth);
+    if about >= to.depth || old.shift != 0 || to.shift != 0 {
+        return about;
+    }
+    // Whole units exactly, so that no number of changes costs one by rounding; the estimate is below
+    // by two at most.
+    let mut units = S::units(left, old.scale);
+    let mut step = 0;
+    while step < 2 {
+        if (units + 1) * old.increment <= left {
+            units += 1;
+        }
+        step += 1;
+    }
+    let rest = left.saturating_sub(units * old.increment);
+    let exact = units * to.increment + S::convert(rest, old.scale, scale, to.depth);
+    if exact < to.depth { exact } else { to.depth }
 }

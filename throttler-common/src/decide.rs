@@ -161,7 +161,16 @@ fn limit<P: Policies, S: Slots>(
         Class::Exempt => Ok(Reason::Exempt),
         Class::Block => Err((Reason::Blocked, NO_REFUSAL)),
         Class::Plan | Class::Mixed => match (&slot, row) {
-            (Some(slot), Some(row)) => within(row, slot, head, packet, (source_word, word), now, policy, slots),
+            (Some(slot), Some(row)) => within(
+                row,
+                slot,
+                head,
+                packet,
+                (source_word, word),
+                now,
+                policy,
+                slots,
+            ),
             (None, _) => Err((Reason::TableFull, NO_REFUSAL)),
             (_, None) => Ok(Reason::Unlimited),
         },

@@ -1,9 +1,10 @@
 //! Per-source state, as the datapath uses it.
 
-use crate::abi::{MAX_LIMITS, Row, SourceKey};
+use crate::abi::{MAX_LIMITS, Row, Scale, SourceKey};
 use crate::charge::{self, Change, Refused};
 use crate::class::Word;
 use crate::decide::Refusal;
+use crate::gcra;
 use crate::parse::{Family, Packet};
 use crate::policy::Policies;
 
@@ -73,6 +74,18 @@ pub trait Slot {
         Self: Sized,
     {
         charge::rebase(policy, self, change, now);
+    }
+
+    /// [`gcra::convert`].
+    #[inline(always)]
+    fn convert(ticks: u64, from: &Scale, to: &Scale, most: u64) -> u64 {
+        gcra::convert(ticks, from, to, most)
+    }
+
+    /// Units that ticks bought, rounded down: [`gcra::convert`] to one tick a unit.
+    #[inline(always)]
+    fn units(ticks: u64, scale: &Scale) -> u64 {
+        gcra::convert(ticks, scale, &Scale::ONE, ticks)
     }
 
     /// Takes back what [`Slot::admit`] charged.

@@ -6,9 +6,9 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_log_ebpf::trace;
 use throttler_common::{
     Packet,
-    abi::{NO_LIMIT, Row, SlotRecord, SourceKey},
+    abi::{NO_LIMIT, Row, Scale, SlotRecord, SourceKey},
     charge::{self, Change, Refused, encode},
-    decide_packet,
+    decide_packet, gcra,
 };
 
 use crate::{
@@ -141,6 +141,25 @@ pub(crate) extern "C" fn throttler_rebase(
     };
     charge::rebase(&KernelPolicy::of_bank(bank), &slot, change, now);
     0
+}
+
+/// [`gcra::convert`]; null stands for [`Scale::ONE`], since the verifier refuses a pointer to a constant.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn throttler_convert(
+    ticks: u64,
+    from: *const Scale,
+    to: *const Scale,
+    most: u64,
+) -> u64 {
+    // SAFETY: the callers pass scales of map values, or statics.
+    let (from, to) = unsafe { (from.as_ref(), to.as_ref()) };
+    gcra::convert(
+        ticks,
+        from.unwrap_or(&Scale::ONE),
+        to.unwrap_or(&Scale::ONE),
+        most,
+    )
 }
 
 /// [`charge::undo`] of all limits.

@@ -5,8 +5,8 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use throttler_common::abi::{
-    self, Cells, ClassChain, DescriptionChunk, Destination, Event, History, PolicyHead, PortClasses, Row,
-    ScopeCounters, SlotRecord, SourceKey, Stats,
+    self, Cells, ClassChain, DescriptionChunk, Destination, Event, History, PolicyHead,
+    PortClasses, Row, ScopeCounters, SlotRecord, SourceKey, Stats,
 };
 
 #[btf_map]

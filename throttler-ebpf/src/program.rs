@@ -28,11 +28,12 @@ pub(crate) fn throttler(ctx: XdpContext) -> u32 {
 /// then the frame. Answers `reason | scope << 8 | limit << 16`.
 #[xdp(frags)]
 pub(crate) fn throttler_at(ctx: XdpContext) -> u32 {
+    // The frame first: what is read before the parser takes its stack for as long as that runs.
+    let packet = parse(&XdpFrame::new(&ctx, 8));
     let input = XdpFrame::new(&ctx, 0);
     let Some(now) = input.get::<8>(0) else {
         return u32::MAX;
     };
-    let packet = parse(&XdpFrame::new(&ctx, 8));
     throttler_decide(
         &raw const packet,
         u64::from_ne_bytes(*now),

@@ -2,14 +2,17 @@
 
 use throttler_common::{
     Family, Packet, Policies, Refusal, Slot, Slots,
-    abi::{Row, SlotRecord, SourceKey},
+    abi::{Row, Scale, SlotRecord, SourceKey},
     charge::{self, Change, Refused},
     class::Word,
 };
 
 use crate::{
     account, atomic,
-    calls::{throttler_admit, throttler_check, throttler_insert, throttler_rebase, throttler_undo},
+    calls::{
+        throttler_admit, throttler_check, throttler_convert, throttler_insert, throttler_rebase,
+        throttler_undo,
+    },
     maps,
 };
 
@@ -136,7 +139,23 @@ impl Slot for KernelSlot {
 
     #[inline(always)]
     fn rebase<P: Policies>(&self, policy: &P, change: Change, now: u64) {
-        throttler_rebase(self.0, policy.bank(), change.row | change.from << 16, change.age, now);
+        throttler_rebase(
+            self.0,
+            policy.bank(),
+            change.row | change.from << 16,
+            change.age,
+            now,
+        );
+    }
+
+    #[inline(always)]
+    fn convert(ticks: u64, from: &Scale, to: &Scale, most: u64) -> u64 {
+        throttler_convert(ticks, from, to, most)
+    }
+
+    #[inline(always)]
+    fn units(ticks: u64, scale: &Scale) -> u64 {
+        throttler_convert(ticks, scale, core::ptr::null(), ticks)
     }
 
     #[inline(always)]

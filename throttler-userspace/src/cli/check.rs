@@ -35,7 +35,7 @@ pub(super) fn check(common: &Common, args: &CheckArgs) -> Result<()> {
     let description = &policy.description;
     writeln!(
         out,
-        "{}: valid; {} scopes, {} plans, {} source prefixes; mode {}",
+        "{}: valid; scopes {}, plans {}, source prefixes {}; mode {}",
         args.file.display(),
         config.scopes.len(),
         config.plans.len(),

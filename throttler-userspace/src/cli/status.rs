@@ -73,11 +73,7 @@ pub(super) fn detach(common: &Common, args: &DetachArgs) -> Result<()> {
     };
     let pins: Vec<Pins> = pins.into_iter().filter(Pins::exist).collect();
     if pins.is_empty() {
-        let message = format!(
-            "nothing is attached (no pins under {}): name another directory with --bpffs",
-            common.bpffs.display()
-        );
-        return Err(Failure::new(Status::NothingAttached, message).into());
+        return Err(report::nothing_attached(&common.bpffs, &args.iface).into());
     }
     for pins in pins {
         pins.remove()?;

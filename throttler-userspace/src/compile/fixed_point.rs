@@ -106,11 +106,15 @@ mod tests {
                 for part in [1, 2, 3, 7, 1000] {
                     let left = from.depth / part;
                     let got = gcra::convert(left, &scale(from), &scale(to), to.depth);
-                    let per_unit = |l: &LimitParams| l.increment as f64 / 2f64.powi(i32::from(l.shift));
+                    let per_unit =
+                        |l: &LimitParams| l.increment as f64 / 2f64.powi(i32::from(l.shift));
                     let exact = (left as f64 * per_unit(to) / per_unit(from)).min(to.depth as f64);
                     let got = got as f64;
                     assert!(got <= exact * (1.0 + 1e-12), "{got} over {exact}");
-                    assert!(got >= exact * (1.0 - 1e-8) - 2.0, "{got} under {exact}: {from:?} to {to:?}");
+                    assert!(
+                        got >= exact * (1.0 - 1e-8) - 2.0,
+                        "{got} under {exact}: {from:?} to {to:?}"
+                    );
                 }
             }
         }

@@ -164,8 +164,11 @@ fn carry(limit: &mut LimitParams, old: Option<(&LimitParams, &LimitHistory)>) ->
     LimitHistory {
         scale,
         before: history.scale,
+        increment_before: was.increment,
         depth_before: was.depth,
         changed_before_ago: was.changed_ago.saturating_add(1),
-        unit_before: u32::from(was.unit),
+        unit_before: was.unit,
+        shift_before: was.shift,
+        reserved: 0,
     }
 }

@@ -1,7 +1,8 @@
 //! One compiled generation.
 
 use throttler_common::abi::{
-    Addr, Cells, ClassChain, ClassKey, Destination, History, PolicyHead, PortClasses, Row, head_flag,
+    Addr, Cells, ClassChain, ClassKey, Destination, History, PolicyHead, PortClasses, Row,
+    head_flag,
 };
 use throttler_common::class::tag;
 

@@ -22,7 +22,7 @@ impl Rate {
     /// where its burst is known.
     pub fn parse(text: &str, unit: Unit) -> Result<Self, GrammarError> {
         if text.contains(char::is_whitespace) {
-            return Err(spaced(text));
+            return Err(spaced(text, unit));
         }
         let Some((count, period)) = text
             .split_once('/')
@@ -89,11 +89,15 @@ impl Rate {
     }
 }
 
-fn spaced(text: &str) -> GrammarError {
+fn spaced(text: &str, unit: Unit) -> GrammarError {
     let joined: String = text.split_whitespace().collect();
+    let mend = match Rate::parse(&joined, unit) {
+        Ok(_) => quote(&joined),
+        Err(_) => "COUNT/PERIOD, such as `10/min` or `1000/10s`".to_owned(),
+    };
     GrammarError::new(
         format!("rate {} has spaces", quote(text)),
-        format!("write {}", quote(&joined)),
+        format!("write {mend}"),
     )
 }
 

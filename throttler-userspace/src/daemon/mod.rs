@@ -8,6 +8,7 @@ pub mod logging;
 mod metrics;
 mod policy;
 mod serve;
+mod signals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
+use self::signals::Signals;
 use crate::cli::Common;
 use crate::config::OnExit;
 use crate::kernel::checks;
@@ -95,15 +97,22 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
     let locks = lock::take_all(&common.state_dir, &args.iface)?;
     // Before anything is attached: an address that is taken must not leave a program behind.
     let listener = args.metrics_listen.map(metrics::bind).transpose()?;
-    let attached = attachment::attach_all(common, &args, &config)?;
-    let on_exit = config.on_exit;
-    // A policy of a million prefixes is large, and the kernel has it now.
-    drop(config);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let result = runtime.block_on(serve::serve(&args, on_exit, attached, listener, common));
+    // Before anything is attached: from then on a signal must not end the daemon unheard.
+    let signals = {
+        let _context = runtime.enter();
+        Signals::listen()?
+    };
+    let attached = attachment::attach_all(common, &args, &config)?;
+    let on_exit = config.on_exit;
+    // A policy of a million prefixes is large, and the kernel has it now.
+    drop(config);
+    let result = runtime.block_on(serve::serve(
+        &args, on_exit, attached, signals, listener, common,
+    ));
     drop(locks);
     result
 }

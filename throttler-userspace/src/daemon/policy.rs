@@ -29,7 +29,7 @@ pub(super) fn load(args: &RunArgs, color: bool) -> Result<Config> {
     let mut config = loaded.map_err(bad)?;
     if args.config.is_none() {
         log::warn!(
-            "no policy file (-c FILE): the embedded default policy is in force, in monitor mode; nothing is dropped"
+            "no policy file (-c FILE): using the embedded default policy, in monitor mode, which drops nothing"
         );
     }
     if args.monitor {

@@ -1,17 +1,17 @@
-//! Signals and events, until SIGTERM or SIGINT.
+//! Serves signals and events until SIGTERM or SIGINT.
 
 use std::cell::{Cell, RefCell};
 use std::net::TcpListener;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
 
 use super::abuse::{self, Names};
 use super::attachment::{self, Attached};
 use super::events::{self, Ring};
+use super::signals::{Signals, Told};
 use super::{RunArgs, metrics, policy};
 use crate::cli::Common;
 use crate::config::OnExit;
@@ -21,12 +21,15 @@ pub(super) async fn serve(
     args: &RunArgs,
     on_exit: OnExit,
     attached: Vec<Attached>,
+    signals: Signals,
     listener: Option<TcpListener>,
     common: &Common,
 ) -> Result<()> {
     let local = LocalSet::new();
     local
-        .run_until(serve_local(args, on_exit, attached, listener, common))
+        .run_until(serve_local(
+            args, on_exit, attached, signals, listener, common,
+        ))
         .await
 }
 
@@ -34,10 +37,10 @@ async fn serve_local(
     args: &RunArgs,
     mut on_exit: OnExit,
     mut attached: Vec<Attached>,
+    mut signals: Signals,
     listener: Option<TcpListener>,
     common: &Common,
 ) -> Result<()> {
-    let mut signals = Signals::listen()?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut names = Vec::new();
@@ -161,33 +164,4 @@ fn leave(attached: &[Attached], on_exit: OnExit) -> Result<()> {
         }
     }
     Ok(())
-}
-
-enum Told {
-    Reload,
-    End(&'static str),
-}
-
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup()).context("listening for SIGHUP")?,
-            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
-            interrupt: signal(SignalKind::interrupt()).context("listening for SIGINT")?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.hangup.recv() => Told::Reload,
-            _ = self.terminate.recv() => Told::End("SIGTERM"),
-            _ = self.interrupt.recv() => Told::End("SIGINT"),
-        }
-    }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use throttler_common::abi::{
-    self, Cells, ClassChain, ClassKey, DescriptionChunk, Destination, History, PolicyHead, PortClasses, Row,
-    ScopeCounters, SlotRecord, SourceKey, Stats, map,
+    self, Cells, ClassChain, ClassKey, DescriptionChunk, Destination, History, PolicyHead,
+    PortClasses, Row, ScopeCounters, SlotRecord, SourceKey, Stats, map,
 };
 
 use super::map::Map;

@@ -54,11 +54,11 @@ pub fn attachments(bpffs: &Path, ifaces: &[String]) -> Result<Vec<Attachment>> {
         if let Some(attachment) = open(pins)? {
             found.push(attachment);
         } else if !ifaces.is_empty() {
-            return Err(nothing(bpffs, ifaces).into());
+            return Err(nothing_attached(bpffs, ifaces).into());
         }
     }
     if found.is_empty() {
-        return Err(nothing(bpffs, ifaces).into());
+        return Err(nothing_attached(bpffs, ifaces).into());
     }
     Ok(found)
 }
@@ -84,7 +84,9 @@ fn open(pins: Pins) -> Result<Option<Attachment>> {
     }))
 }
 
-fn nothing(bpffs: &Path, ifaces: &[String]) -> Failure {
+/// Status 3, and how to mend it.
+#[must_use]
+pub fn nothing_attached(bpffs: &Path, ifaces: &[String]) -> Failure {
     let what = match ifaces {
         [] => "nothing is attached".to_owned(),
         ifaces => format!("nothing is attached to {}", ifaces.join(", ")),

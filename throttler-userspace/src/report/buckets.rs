@@ -1,5 +1,6 @@
 //! `dump buckets`.
 
+use std::cmp::Reverse;
 use std::io::Write;
 
 use anyhow::{Context as _, Result};
@@ -37,51 +38,78 @@ pub fn buckets(
     filter: &BucketFilter,
     format: Format,
 ) -> Result<()> {
-    let mut all = Vec::new();
-    for attachment in attached {
-        all.extend(of(attachment, filter)?);
+    let readers = attached
+        .iter()
+        .map(Reader::new)
+        .collect::<Result<Vec<_>>>()?;
+    let mut kept = Vec::new();
+    for (index, reader) in readers.iter().enumerate() {
+        kept.extend(slots(reader, index, filter)?);
     }
-    all.sort_by(|a, b| {
-        let rank = |bucket: &Bucket| (bucket.dropped.packets, bucket.passed.packets);
-        rank(b).cmp(&rank(a)).then_with(|| a.source.cmp(&b.source))
-    });
-    all.truncate(filter.top.unwrap_or(usize::MAX));
+    kept.sort_unstable_by_key(Kept::rank);
+    // Made readable one by one, which costs: only those that will be printed.
+    kept.truncate(filter.top.unwrap_or(usize::MAX));
+    let all = kept.iter().map(Kept::read).collect::<Result<Vec<_>>>()?;
     match format {
         Format::Table => table(out, &all),
         Format::Json | Format::Jsonl => json(out, format, "buckets", &all),
     }
 }
 
-fn of(attachment: &Attachment, filter: &BucketFilter) -> Result<Vec<Bucket>> {
-    let reader = Reader::new(attachment)?;
-    let mut kept: Vec<(usize, SourceKey, SlotRecord)> = Vec::new();
-    for (family, map) in attachment.tables.sources.iter().enumerate() {
+/// A slot that will be printed.
+struct Kept<'a> {
+    reader: &'a Reader<'a>,
+    /// Of the interface, in the order of printing.
+    index: usize,
+    family: usize,
+    key: SourceKey,
+    record: SlotRecord,
+}
+
+impl Kept<'_> {
+    /// The most dropped first, then the most passed; in one order among equals.
+    fn rank(&self) -> impl Ord + use<> {
+        let counts = (self.record.dropped.packets, self.record.passed.packets);
+        (
+            Reverse(counts),
+            ip(self.family, self.key.addr),
+            self.key.scope,
+            self.index,
+        )
+    }
+
+    fn read(&self) -> Result<Bucket> {
+        let kept = Word(self.record.class);
+        let word = if kept.holds(
+            self.reader.head.tag,
+            self.reader.attachment.clock.monotonic_ns,
+        ) {
+            kept
+        } else {
+            self.reader.resolve(self.family, self.key.addr, false)?
+        };
+        self.reader
+            .bucket(self.family, &self.key, Some(&self.record), word)
+    }
+}
+
+fn slots<'a>(reader: &'a Reader<'a>, index: usize, filter: &BucketFilter) -> Result<Vec<Kept<'a>>> {
+    let mut kept = Vec::new();
+    for (family, map) in reader.attachment.tables.sources.iter().enumerate() {
         map.for_each(|key, record| {
             if filter.wants(&reader.source(family, key.addr)) {
-                kept.push((family, *key, *record));
+                kept.push(Kept {
+                    reader,
+                    index,
+                    family,
+                    key: *key,
+                    record: *record,
+                });
             }
         })
         .context("reading the source table")?;
     }
-    if let Some(top) = filter.top {
-        // Made readable one by one, which costs: only those that will be printed.
-        kept.sort_unstable_by_key(|(family, key, record)| {
-            let rank = (record.dropped.packets, record.passed.packets);
-            (std::cmp::Reverse(rank), ip(*family, key.addr))
-        });
-        kept.truncate(top);
-    }
-    kept.iter()
-        .map(|(family, key, record)| {
-            let kept = Word(record.class);
-            let word = if kept.holds(reader.head.tag, attachment.clock.monotonic_ns) {
-                kept
-            } else {
-                reader.resolve(*family, key.addr, false)?
-            };
-            reader.bucket(*family, key, Some(record), word)
-        })
-        .collect()
+    Ok(kept)
 }
 
 fn table(out: &mut impl Write, buckets: &[Bucket]) -> Result<()> {

@@ -165,6 +165,10 @@ fn answer(reader: &Reader<'_>, question: &Question, scope: u8) -> Result<Answer>
         .get(&active::PAUSED_UNTIL)?
         .unwrap_or(0)
         > now;
+    let layer = attachment
+        .description
+        .scope(scope)
+        .is_some_and(|s| s.kind == ScopeKind::Layer);
     let monitor = attachment
         .description
         .scope(scope)
@@ -173,10 +177,11 @@ fn answer(reader: &Reader<'_>, question: &Question, scope: u8) -> Result<Answer>
     let spared = monitor && matches!(reason, "blocked" | "over_limit");
     let passes = spared || !matches!(reason, "blocked" | "over_limit");
     let mut sentence = format!(
-        "{} ({}) on {}, scope {}: {} - {detail}",
+        "{} ({}) on {}, {} {}: {} - {detail}",
         question.addr,
         bucket.source,
         bucket.iface,
+        if layer { "layer" } else { "scope" },
         bucket.scope,
         if passes { "passes" } else { "dropped" },
     );

@@ -11,7 +11,7 @@ mod policy;
 mod sources;
 mod status;
 
-pub use attached::{Attachment, attachments};
+pub use attached::{Attachment, attachments, nothing_attached};
 pub use buckets::{BucketFilter, buckets};
 pub use counters::counters;
 pub use explain::{Question, explain};
