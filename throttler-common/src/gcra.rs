@@ -73,15 +73,18 @@ pub const fn retry_after(limit: &LimitParams, tat: u64, now: u64) -> u64 {
 }
 
 /// Ticks that as many units cost at the rate `to` as `ticks` bought at the rate `from`; at most `most`.
-/// Rounded down, to about 2^-30 of the value. `ticks` and `most` are below 2^62.
+/// Rounded down, by less than 2^-22 of the value (and far less above a nanosecond). `ticks` and `most`
+/// are below 2^62.
 #[must_use]
 #[inline(always)]
 pub const fn convert(ticks: u64, from: &Scale, to: &Scale, most: u64) -> u64 {
     // The product of the two mantissas, of which the upper half is 30 to 32 bits long.
     let factor = (from.units as u64 * to.ticks as u64) >> 32;
-    let (high, low) = (ticks >> 32, ticks & 0xffff_ffff);
+    // Few ticks are lifted, or their product would have few digits.
+    let lift = if ticks < 1 << 36 { 24 } else { 0 };
+    let (high, low) = (ticks << lift >> 32, ticks << lift & 0xffff_ffff);
     let scaled = high * factor + ((low * factor) >> 32);
-    let exponent = from.units_exponent as i32 + to.ticks_exponent as i32 + 64;
+    let exponent = from.units_exponent as i32 + to.ticks_exponent as i32 + 64 - lift;
     if exponent <= -64 {
         0
     } else if exponent < 0 {

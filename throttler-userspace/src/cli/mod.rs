@@ -100,6 +100,12 @@ pub enum Command {
 }
 
 impl Cli {
+    /// Whether the log is JSON, and errors belong into it.
+    #[must_use]
+    pub fn logs_json(&self) -> bool {
+        matches!(&self.command, Command::Run(args) if args.log_format == logging::Format::Json)
+    }
+
     /// Does what was asked.
     ///
     /// # Errors
