@@ -6,7 +6,7 @@ use throttler_lab::{Daemon, Lab, topology::SERVER_IFACE};
 
 use crate::{
     attached::{Attached, POLICY},
-    said::{binary, clean, replaced, run, shown, snapshot, throttler, without_log_times},
+    said::{binary, clean, run, snapshot, throttler, without_log_times},
 };
 
 /// Clean of flags: the directories come from the environment alone.
@@ -64,11 +64,13 @@ fn run_takes_its_options_from_variables() {
     // That it names the daemon that is there shows that interface and directories were understood.
     let second = run(command);
     assert_eq!((second.code(), second.stdout.as_str()), (Some(1), ""));
-    let pid = format!("process {}", daemon.pid().expect("a daemon"));
-    snapshot!(
-        "run_second_daemon",
-        replaced(&shown(&second), &[(&pid, "process PID")])
+    let line: serde_json::Value = serde_json::from_str(&second.stderr).expect("one JSON line");
+    let expected = format!(
+        "another daemon (process {}) serves {SERVER_IFACE}: end it first, or send it SIGHUP to reload its policy",
+        daemon.pid().expect("a daemon")
     );
+    assert_eq!(line["level"], "error");
+    assert_eq!(line["message"], expected);
 }
 
 #[test]

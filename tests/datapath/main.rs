@@ -14,6 +14,7 @@ mod exactness;
 mod frames;
 mod generations;
 mod isolation;
+mod known_source;
 mod mixed;
 mod modes;
 mod production;

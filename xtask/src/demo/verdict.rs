@@ -122,7 +122,7 @@ pub(super) fn explanation(seen: &Seen, elapsed: Duration) -> String {
     let counters = &seen.counters;
     format!(
         "{} of {} packets never reached the kernel: {} over limit, {} blocked.\n\
-         Of equal bursts, free had {:.0} % through in {:.0} s, pro {:.0} %, staff all; polite lost none.",
+         Free had {:.0} % of its bursts through in {:.0} s, pro {:.0} %, staff all.",
         counters.dropped,
         counters.packets,
         counters.reason_total("over_limit").0,
