@@ -3,6 +3,7 @@
 
 mod adoption;
 mod exit;
+mod insight;
 mod interfaces;
 mod odd_frames;
 mod refusals;

@@ -36,8 +36,8 @@ pub(crate) extern "C" fn throttler_decide(packet: *const Packet, now: u64, ifind
     decision.reason as u32 | u32::from(decision.scope) << 8 | u32::from(decision.limit) << 16
 }
 
-/// A line a packet, for whoever debugs the datapath: `throttler -vv run`. Behind a level that is constant
-/// once loaded: at any lower one the verifier removes all of it. The stack it needs is no one else's.
+/// A line a packet, for whoever debugs the datapath: `throttler -vv run`. The stack it needs is no one
+/// else's.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn throttler_trace(decision: u32, length: u32) -> u32 {

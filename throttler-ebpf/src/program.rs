@@ -1,7 +1,7 @@
 //! The entry points.
 
 use aya_ebpf::{
-    bindings::xdp_action, helpers::bpf_ktime_get_ns, macros::xdp, programs::XdpContext,
+    Global, bindings::xdp_action, helpers::bpf_ktime_get_ns, macros::xdp, programs::XdpContext,
 };
 use throttler_common::{Frame, Reason, Verdict, parse::parse};
 
@@ -10,6 +10,11 @@ use crate::{
     frame::XdpFrame,
 };
 
+/// Whether every packet is logged. Constant once loaded: where it is 0, the verifier removes what it
+/// guards.
+#[unsafe(no_mangle)]
+static TRACE: Global<u8> = Global::new(0);
+
 /// What an interface runs.
 #[xdp(frags)]
 pub(crate) fn throttler(ctx: XdpContext) -> u32 {
@@ -17,7 +22,9 @@ pub(crate) fn throttler(ctx: XdpContext) -> u32 {
     // SAFETY: the helper takes no arguments and has no preconditions.
     let now = unsafe { bpf_ktime_get_ns() };
     let decision = throttler_decide(&raw const packet, now, ctx.ingress_ifindex() as u32);
-    throttler_trace(decision, packet.length);
+    if TRACE.load() != 0 {
+        throttler_trace(decision, packet.length);
+    }
     match Reason::from_index(decision as u8).map(Reason::verdict) {
         Some(Verdict::Drop) => xdp_action::XDP_DROP,
         Some(Verdict::Pass) | None => xdp_action::XDP_PASS,

@@ -17,8 +17,8 @@ use super::tables::Tables;
 /// The embedded object of throttler-ebpf.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("THROTTLER_OBJECT"));
 
-/// The global of aya-log-ebpf that its messages are compared with.
-const LOG_LEVEL: &str = "AYA_LOG_LEVEL";
+/// The global that turns the program's own log on.
+const TRACE: &str = "TRACE";
 
 /// What interfaces run.
 pub const PROGRAM: &str = "throttler";
@@ -70,12 +70,8 @@ pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
     for name in map::ALL {
         loader.map_pin_path(name, pins.map(name));
     }
-    let level = if log::log_enabled!(log::Level::Trace) {
-        u8::MAX
-    } else {
-        0
-    };
-    loader.override_global(LOG_LEVEL, &level, true);
+    let traced = u8::from(log::log_enabled!(log::Level::Trace));
+    loader.override_global(TRACE, &traced, true);
     let mut object = loader
         .load(OBJECT)
         .context("the kernel refused the program's maps (is BPF enabled, and memory left?)")?;
@@ -85,7 +81,7 @@ pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
         .try_into()?;
     xdp.load().map_err(verifier_error)?;
     let program = xdp.fd()?.as_fd().try_clone_to_owned()?;
-    let trace = match level {
+    let trace = match traced {
         0 => None,
         _ => Some(EbpfLogger::init(&mut object).context("reading the program's log")?),
     };
