@@ -1,4 +1,4 @@
-//! From the text of a policy file to a [`Config`]: first its shape ([`raw`]), then what it means, rule by rule.
+//! From the text of a policy file to a [`Config`]: first its shape (`raw`), then what it means, rule by rule.
 //! Nothing here touches the kernel, and all errors of a file are reported at once.
 
 mod bounds;
