@@ -8,7 +8,6 @@ use aya::maps::{Map, MapData, RingBuf};
 use throttler::compile::{Clock, PolicyTables, ScopeKind, compile};
 use throttler::config;
 use throttler::kernel::load::{Loaded, PROGRAM, PROGRAM_AT, load};
-use throttler::kernel::map::possible_cpus;
 use throttler::kernel::pins::Pins;
 use throttler::kernel::publish::{previous, publish};
 use throttler::kernel::sys;
@@ -146,15 +145,10 @@ impl Program {
 
     /// Every counter that is not zero, over all CPUs.
     pub(crate) fn counters(&self) -> Counters {
-        let cpus = possible_cpus().expect("the number of CPUs");
         let mut sums = Counters::new();
         for id in 0..MAX_SCOPES as u32 {
             let name = self.policy.description.scope_name(id as u8);
-            let values = self
-                .tables()
-                .counters
-                .get_per_cpu(&id, cpus)
-                .expect("counters");
+            let values = self.tables().counters.get_per_cpu(&id).expect("counters");
             for tallies in values.iter().map(|v| v.by_reason) {
                 for (reason, tally) in Reason::ALL.into_iter().zip(tallies) {
                     if tally.packets != 0 || tally.bytes != 0 {
@@ -170,12 +164,7 @@ impl Program {
 
     /// Statistics, over all CPUs.
     pub(crate) fn stats(&self) -> Stats {
-        let cpus = possible_cpus().expect("the number of CPUs");
-        let values = self
-            .tables()
-            .stats
-            .get_per_cpu(&0, cpus)
-            .expect("statistics");
+        let values = self.tables().stats.get_per_cpu(&0).expect("statistics");
         values.iter().fold(Stats::default(), |sum, one| Stats {
             events_sent: sum.events_sent + one.events_sent,
             events_lost: sum.events_lost + one.events_lost,

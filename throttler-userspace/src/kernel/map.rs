@@ -18,6 +18,8 @@ pub struct Map<K, V> {
     fd: OwnedFd,
     /// What the kernel says of it.
     pub info: sys::MapInfo,
+    /// Values an element: one, or one for each possible CPU.
+    values: usize,
     types: PhantomData<fn(K) -> V>,
 }
 
@@ -44,6 +46,11 @@ impl<K: Record, V: Record> Map<K, V> {
         }
         Ok(Self {
             fd,
+            values: if is_per_cpu(info.map_type) {
+                possible_cpus()?
+            } else {
+                1
+            },
             info,
             types: PhantomData,
         })
@@ -54,16 +61,17 @@ impl<K: Record, V: Record> Map<K, V> {
     /// # Errors
     /// The kernel's.
     pub fn get(&self, key: &K) -> io::Result<Option<V>> {
+        self.one_value()?;
         let mut value = Box::new([sys::zeroed::<V>()]);
         found(sys::lookup(self.fd.as_fd(), key, &mut value[..])).map(|f| f.map(|()| value[0]))
     }
 
-    /// One element of a per-CPU map: a value for each of `cpus` possible CPUs.
+    /// One element of a per-CPU map: a value for each possible CPU. Of any other map, its one value.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn get_per_cpu(&self, key: &K, cpus: usize) -> io::Result<Vec<V>> {
-        let mut values = vec![sys::zeroed::<V>(); cpus];
+    pub fn get_per_cpu(&self, key: &K) -> io::Result<Vec<V>> {
+        let mut values = vec![sys::zeroed::<V>(); self.values];
         sys::lookup(self.fd.as_fd(), key, &mut values)?;
         Ok(values)
     }
@@ -73,6 +81,7 @@ impl<K: Record, V: Record> Map<K, V> {
     /// # Errors
     /// The kernel's.
     pub fn set(&self, key: &K, value: &V) -> io::Result<()> {
+        self.one_value()?;
         sys::update(self.fd.as_fd(), key, value)
     }
 
@@ -90,6 +99,7 @@ impl<K: Record, V: Record> Map<K, V> {
     /// # Errors
     /// The kernel's.
     pub fn set_all(&self, keys: &[K], values: &[V]) -> io::Result<()> {
+        self.one_value()?;
         for (keys, values) in keys.chunks(BATCH).zip(values.chunks(BATCH)) {
             let (done, result) = sys::update_batch(self.fd.as_fd(), keys, values);
             match result {
@@ -127,6 +137,7 @@ impl<K: Record, V: Record> Map<K, V> {
     /// # Errors
     /// The kernel's.
     pub fn for_each(&self, mut each: impl FnMut(&K, &V)) -> io::Result<()> {
+        self.one_value()?;
         let mut size = BATCH.min(self.info.max_entries.max(1) as usize);
         let mut keys = vec![sys::zeroed::<K>(); size];
         let mut values = vec![sys::zeroed::<V>(); size];
@@ -153,6 +164,21 @@ impl<K: Record, V: Record> Map<K, V> {
             }
         }
     }
+}
+
+impl<K, V> Map<K, V> {
+    /// The kernel copies all CPUs' values at once: a buffer for one would be written past its end.
+    fn one_value(&self) -> io::Result<()> {
+        if self.values == 1 {
+            return Ok(());
+        }
+        Err(io::Error::other("the map has a value for each CPU"))
+    }
+}
+
+/// `BPF_MAP_TYPE_{PERCPU_HASH,PERCPU_ARRAY,LRU_PERCPU_HASH,PERCPU_CGROUP_STORAGE}`.
+fn is_per_cpu(map_type: u32) -> bool {
+    matches!(map_type, 5 | 6 | 10 | 21)
 }
 
 impl<K, V> fmt::Debug for Map<K, V> {
@@ -189,6 +215,6 @@ fn no_batches(error: &io::Error) -> bool {
 ///
 /// # Errors
 /// Where `/sys/devices/system/cpu/possible` cannot be read.
-pub fn possible_cpus() -> Result<usize> {
+fn possible_cpus() -> Result<usize> {
     aya::util::nr_cpus().map_err(|(path, error)| anyhow::anyhow!("reading {path}: {error}"))
 }

@@ -11,7 +11,6 @@ use throttler_common::{Reason, Verdict};
 use super::attached::Attachment;
 use super::output::{Format, Table, json, seconds};
 use crate::compile::ScopeKind;
-use crate::kernel::map::possible_cpus;
 use crate::kernel::tables::Tables;
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -122,13 +121,12 @@ pub fn counters(out: &mut impl Write, attached: &[Attachment], format: Format) -
 
 pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
     let tables = &attachment.tables;
-    let cpus = possible_cpus()?;
     let mut totals = Totals::default();
     let mut scopes = Vec::new();
     for scope in &attachment.description.scopes {
         let per_cpu = tables
             .counters
-            .get_per_cpu(&u32::from(scope.id), cpus)
+            .get_per_cpu(&u32::from(scope.id))
             .context("reading the counters")?;
         let reasons = summed(&per_cpu);
         for (reason, tally) in &reasons {
@@ -149,7 +147,7 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
             });
         }
     }
-    let stats = stats(tables, cpus)?;
+    let stats = stats(tables)?;
     let paused_until = tables.active.get(&active::PAUSED_UNTIL)?.unwrap_or(0);
     let now = attachment.clock.monotonic_ns;
     Ok(InterfaceReport {
@@ -188,10 +186,10 @@ fn summed(per_cpu: &[ScopeCounters]) -> BTreeMap<Reason, Tally> {
     reasons
 }
 
-fn stats(tables: &Tables, cpus: usize) -> Result<Stats> {
+fn stats(tables: &Tables) -> Result<Stats> {
     let per_cpu = tables
         .stats
-        .get_per_cpu(&0, cpus)
+        .get_per_cpu(&0)
         .context("reading the statistics")?;
     let mut sum = Stats::default();
     for stats in per_cpu {

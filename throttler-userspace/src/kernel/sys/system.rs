@@ -1,0 +1,88 @@
+//! System calls that are not bpf(2).
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use aya::maps::{MapData, RingBuf};
+use aya_log::EbpfLogger;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::path_string;
+
+/// Waits until every program run that began before this call has ended: `MEMBARRIER_CMD_GLOBAL` is a
+/// `synchronize_rcu()` (kernel/sched/membarrier.c), and XDP programs run inside an RCU read section.
+///
+/// # Errors
+/// The kernel's; `EINVAL` where it runs `nohz_full`.
+pub fn wait_for_readers() -> io::Result<()> {
+    // SAFETY: membarrier(2) takes three integers.
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, 1, 0, 0) };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Monotonic nanoseconds: the clock that `bpf_ktime_get_ns` reads.
+#[must_use]
+pub fn monotonic_ns() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a timespec to write to; this clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Whether a path lies on a BPF file system.
+///
+/// # Errors
+/// The kernel's.
+pub fn is_bpffs(path: &Path) -> io::Result<bool> {
+    const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
+    let path = path_string(path)?;
+    // SAFETY: all zero is a valid `statfs`.
+    let mut found: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: a C string and a `statfs` to write to.
+    if unsafe { libc::statfs(path.as_ptr(), &raw mut found) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(found.f_type as i64 == BPF_FS_MAGIC)
+}
+
+/// A ring buffer that owns its map.
+pub trait Ring: AsRawFd + private::Sealed {}
+impl Ring for RingBuf<MapData> {}
+impl Ring for EbpfLogger<&'static dyn log::Log> {}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::RingBuf<super::MapData> {}
+    impl Sealed for super::EbpfLogger<&'static dyn log::Log> {}
+}
+
+/// Waits on a ring buffer in the running reactor.
+///
+/// # Errors
+/// The kernel's.
+pub fn readable<T: Ring>(ring: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: the ring owns its map, and the map its descriptor, from here until the ring is dropped;
+    // neither has a way to close or replace it, and `as_raw_fd` answers that descriptor every time.
+    // `Ring` is sealed: the two types below it are all there are.
+    let registered = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
+    registered.map_err(io::Error::from)
+}
+
+/// The index of an interface in this network namespace.
+#[must_use]
+pub fn interface_index(name: &str) -> Option<u32> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: a C string.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
+}
