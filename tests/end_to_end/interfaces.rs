@@ -38,7 +38,9 @@ fn generic_mode_enforces_the_same() {
         error.contains("generic") && error.contains("throttler detach"),
         "{error}"
     );
-    assert_eq!(site.counters().xdp_mode, "generic");
+    let counters = site.counters();
+    assert_eq!(counters.xdp_mode, "generic");
+    assert_eq!(counters.generation, 1, "a refused start publishes nothing");
     assert_eq!(site.offer(address("192.0.2.1"), 2), 0, "still enforced");
     site.daemon.set_command(binary(), &[]);
     site.daemon.restart().expect("a daemon");

@@ -68,6 +68,7 @@ fn undo(pins: &Pins) {
 }
 
 fn attach(pins: &Pins, args: &RunArgs, config: &Config) -> Result<Attached> {
+    link::check(pins, args.xdp_mode)?;
     let loaded = load::load(pins, load::PROGRAM, config.max_sources)?;
     match &loaded.reuse {
         Reuse::Fresh => {}

@@ -1,7 +1,7 @@
 //! Puts the program on an interface, or in the place of the one we put there before.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context as _, Result};
 
@@ -69,7 +69,7 @@ pub fn attach(pins: &Pins, program: BorrowedFd<'_>, wanted: WantedMode) -> Resul
     })
 }
 
-fn native(program: BorrowedFd<'_>, interface: &Interface) -> Result<std::os::fd::OwnedFd, Failure> {
+fn native(program: BorrowedFd<'_>, interface: &Interface) -> Result<OwnedFd, Failure> {
     sys::attach_xdp(program, interface.index, sys::XDP_NATIVE).map_err(|error| {
         Failure::new(
             Status::Runtime,
@@ -82,10 +82,7 @@ fn native(program: BorrowedFd<'_>, interface: &Interface) -> Result<std::os::fd:
     })
 }
 
-fn generic(
-    program: BorrowedFd<'_>,
-    interface: &Interface,
-) -> Result<std::os::fd::OwnedFd, Failure> {
+fn generic(program: BorrowedFd<'_>, interface: &Interface) -> Result<OwnedFd, Failure> {
     sys::attach_xdp(program, interface.index, sys::XDP_GENERIC).map_err(|error| {
         Failure::new(
             Status::Runtime,
@@ -124,6 +121,20 @@ fn foreign(interface: &Interface, mode: XdpMode, id: u32) -> Failure {
     )
 }
 
+/// Whether [`attach`] would be refused for what runs on the interface now. To be asked before anything
+/// is published: a command that fails must leave what is enforced as it was.
+///
+/// # Errors
+/// A foreign XDP program, or a link of another mode than asked for.
+pub fn check(pins: &Pins, wanted: WantedMode) -> Result<()> {
+    let interface = interface::find(&pins.iface)?;
+    match (live(pins, &interface)?, interface.xdp) {
+        (Some((_, mode)), _) => Ok(same_mode(&interface, mode, wanted)?),
+        (None, Some((mode, id))) => Err(foreign(&interface, mode, id).into()),
+        (None, None) => Ok(()),
+    }
+}
+
 /// Updates the pinned link if it still is on this interface; a link of an interface that has gone is
 /// unpinned.
 fn adopt(
@@ -132,58 +143,63 @@ fn adopt(
     interface: &Interface,
     wanted: WantedMode,
 ) -> Result<Option<XdpMode>> {
-    let path = pins.link();
-    let link = match sys::open_pinned(&path) {
-        Ok(link) => link,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).context(format!("opening {}", path.display())),
-    };
-    let info = sys::link_info(link.as_fd()).context("reading the pinned link")?;
-    let live = match interface.xdp {
-        Some((mode, id)) if info.ifindex == interface.index && info.program == id => mode,
-        _ => {
+    let Some((link, mode)) = live(pins, interface)? else {
+        let path = pins.link();
+        if path.exists() {
             std::fs::remove_file(&path).with_context(|| format!("unpinning {}", path.display()))?;
-            return Ok(None);
         }
+        return Ok(None);
     };
+    same_mode(interface, mode, wanted)?;
+    sys::replace_program(link.as_fd(), program).context("replacing the program in place")?;
+    Ok(Some(mode))
+}
+
+fn same_mode(interface: &Interface, live: XdpMode, wanted: WantedMode) -> Result<(), Failure> {
     let asked = match wanted {
         WantedMode::Auto => live,
         WantedMode::Native => XdpMode::Native,
         WantedMode::Generic => XdpMode::Generic,
     };
-    if asked != live {
-        return Err(Failure::new(
-            Status::Runtime,
-            format!(
-                "{} runs our program in {} mode and a link cannot change its mode: run `throttler detach --iface {}` \
-                 first, or leave --xdp-mode out",
-                interface.name,
-                live.as_str(),
-                interface.name
-            ),
-        )
-        .into());
+    if asked == live {
+        return Ok(());
     }
-    sys::replace_program(link.as_fd(), program).context("replacing the program in place")?;
-    Ok(Some(live))
+    Err(Failure::new(
+        Status::Runtime,
+        format!(
+            "{} runs our program in {} mode and a link cannot change its mode: run `throttler detach --iface {}` \
+             first, or leave --xdp-mode out",
+            interface.name,
+            live.as_str(),
+            interface.name
+        ),
+    ))
+}
+
+/// The pinned link and its mode, if it is what runs on the interface now.
+fn live(pins: &Pins, interface: &Interface) -> Result<Option<(OwnedFd, XdpMode)>> {
+    let link = match sys::open_pinned(&pins.link()) {
+        Ok(link) => link,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context(format!("opening {}", pins.link().display())),
+    };
+    let info = sys::link_info(link.as_fd()).context("reading the pinned link")?;
+    Ok(match interface.xdp {
+        Some((mode, id)) if info.ifindex == interface.index && info.program == id => {
+            Some((link, mode))
+        }
+        _ => None,
+    })
 }
 
 /// The pinned link's mode, if our program runs on the interface now.
 ///
 /// # Errors
-/// rtnetlink's or the kernel's.
+/// The kernel's.
 pub fn state(pins: &Pins) -> Result<Option<XdpMode>> {
-    let link = match sys::open_pinned(&pins.link()) {
-        Ok(link) => link,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).context("opening the pinned link"),
-    };
-    let info = sys::link_info(link.as_fd()).context("reading the pinned link")?;
+    // An interface that has gone runs nothing.
     let Ok(interface) = interface::find(&pins.iface) else {
         return Ok(None);
     };
-    Ok(match interface.xdp {
-        Some((mode, id)) if info.ifindex == interface.index && info.program == id => Some(mode),
-        _ => None,
-    })
+    Ok(live(pins, &interface)?.map(|(_, mode)| mode))
 }

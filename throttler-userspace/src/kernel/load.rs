@@ -49,19 +49,36 @@ pub struct Loaded {
 }
 
 /// Loads `program` with maps pinned at `pins`. Pinned maps are reused if every one is there and has
-/// this version's type and sizes and the policy's number of sources; otherwise all are made anew.
+/// this version's type and sizes and the policy's number of sources; otherwise all are made anew, and
+/// only when they and the program are loaded is what was there taken off: where the kernel has no
+/// room for larger maps, the smaller ones go on enforcing.
 ///
 /// # Errors
 /// The kernel refuses the object, or the pins cannot be made.
 pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
-    let reuse = match unusable(pins, max_sources)? {
-        None if pins.exist() => Reuse::Adopted,
-        None => Reuse::Fresh,
-        Some(why) => {
-            pins.remove()?;
-            Reuse::Replaced(why)
-        }
+    let Some(why) = unusable(pins, max_sources)? else {
+        let reuse = if pins.exist() {
+            Reuse::Adopted
+        } else {
+            Reuse::Fresh
+        };
+        return load_at(pins, program, max_sources, reuse);
     };
+    let staging = pins.staging();
+    if staging.exist() {
+        staging.remove()?;
+    }
+    let loaded = load_at(&staging, program, max_sources, Reuse::Replaced(why));
+    if loaded.is_err() && staging.exist() {
+        staging.remove()?;
+    }
+    let loaded = loaded?;
+    pins.remove()?;
+    staging.rename_to(pins)?;
+    Ok(loaded)
+}
+
+fn load_at(pins: &Pins, program: &str, max_sources: u32, reuse: Reuse) -> Result<Loaded> {
     pins.create()?;
     let mut loader = EbpfLoader::new();
     loader.verifier_log_level(VerifierLogLevel::STATS);

@@ -93,6 +93,27 @@ impl Pins {
             .with_context(|| format!("making the pin directory {}", self.dir.display()))
     }
 
+    /// Where maps are made that will take the place of these. No interface's pins have this name: a
+    /// percent sign in a name is followed by a code.
+    #[must_use]
+    pub fn staging(&self) -> Self {
+        let mut dir = self.dir.clone().into_os_string();
+        dir.push("%new");
+        Self {
+            iface: self.iface.clone(),
+            dir: dir.into(),
+        }
+    }
+
+    /// Moves the pins to where `other`'s were.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn rename_to(&self, other: &Self) -> Result<()> {
+        std::fs::rename(&self.dir, &other.dir)
+            .with_context(|| format!("moving {} to {}", self.dir.display(), other.dir.display()))
+    }
+
     /// Detaches the link and removes every pin; whether a link was there.
     ///
     /// # Errors
