@@ -7,8 +7,9 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use super::Common;
+use super::selection::Selection;
 use crate::kernel::checks;
-use crate::report::{self, BucketFilter, Format};
+use crate::report::{self, BucketFilter};
 
 /// Arguments of `dump`.
 #[derive(Debug, Args)]
@@ -16,24 +17,14 @@ pub struct DumpArgs {
     /// What to print
     #[arg(value_enum)]
     what: What,
-    /// How to print it
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    output: Format,
     /// Buckets and sources: only those within (or around) this prefix
     #[arg(long, value_parser = super::cidr, value_name = "CIDR")]
     source: Option<IpNet>,
     /// Buckets and sources: only the first so many (buckets: the most dropped)
     #[arg(long, value_name = "N")]
     top: Option<usize>,
-    /// Only this interface
-    #[arg(long, value_name = "IF")]
-    iface: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -52,21 +43,27 @@ enum What {
 
 pub(super) fn dump(common: &Common, args: &DumpArgs) -> Result<()> {
     checks::privilege("dump")?;
-    let attached = report::attachments(&common.bpffs, &args.iface)?;
+    let attached = report::attachments(&common.bpffs, &args.selection.of.iface)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     match args.what {
-        What::Counters => report::counters(&mut out, &attached, args.output)?,
+        What::Counters => report::counters(&mut out, &attached, args.selection.output)?,
         What::Buckets => {
             let filter = BucketFilter {
                 source: args.source,
                 top: args.top,
             };
-            report::buckets(&mut out, &attached, &filter, args.output)?;
+            report::buckets(&mut out, &attached, &filter, args.selection.output)?;
         }
-        What::Scopes => report::scopes(&mut out, &attached, args.output)?,
-        What::Plans => report::plans(&mut out, &attached, args.output)?,
+        What::Scopes => report::scopes(&mut out, &attached, args.selection.output)?,
+        What::Plans => report::plans(&mut out, &attached, args.selection.output)?,
         What::Sources => {
-            report::sources(&mut out, &attached, args.source, args.top, args.output)?;
+            report::sources(
+                &mut out,
+                &attached,
+                args.source,
+                args.top,
+                args.selection.output,
+            )?;
         }
     }
     out.flush()?;

@@ -6,8 +6,9 @@ use anyhow::Result;
 use clap::Args;
 
 use super::Common;
+use super::selection::Selection;
 use crate::kernel::checks;
-use crate::report::{self, Format, Question};
+use crate::report::{self, Question};
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -24,18 +25,8 @@ pub struct ExplainArgs {
     /// Destination address, where scopes differ by it
     #[arg(long, value_name = "ADDR")]
     to: Option<IpAddr>,
-    /// How to print it
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    output: Format,
-    /// Only this interface
-    #[arg(long, value_name = "IF")]
-    iface: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 fn protocol(text: &str) -> Result<u8, String> {
@@ -52,7 +43,7 @@ fn protocol(text: &str) -> Result<u8, String> {
 
 pub(super) fn explain(common: &Common, args: &ExplainArgs) -> Result<()> {
     checks::privilege("explain")?;
-    let attached = report::attachments(&common.bpffs, &args.iface)?;
+    let attached = report::attachments(&common.bpffs, &args.selection.of.iface)?;
     let question = Question {
         addr: args.addr,
         port: args.port,
@@ -63,6 +54,6 @@ pub(super) fn explain(common: &Common, args: &ExplainArgs) -> Result<()> {
         &mut std::io::stdout().lock(),
         &attached,
         &question,
-        args.output,
+        args.selection.output,
     )
 }

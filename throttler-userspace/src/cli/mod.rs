@@ -5,6 +5,7 @@ mod dump;
 mod explain;
 pub mod failure;
 mod pause;
+mod selection;
 mod status;
 
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use clap::Args;
 use throttler_common::abi::active;
 
 use super::Common;
+use super::selection::Interfaces;
 use crate::kernel::{checks, monotonic};
 use crate::report;
 
@@ -16,17 +17,15 @@ pub struct PauseArgs {
     /// End by itself after this time (`30s`, `5min`, `1h`); the datapath ends it, also without a daemon
     #[arg(long = "for", value_parser = super::duration, value_name = "TIME")]
     duration: Option<Duration>,
-    /// Only this interface
-    #[arg(long, value_name = "IF")]
-    iface: Vec<String>,
+    #[command(flatten)]
+    interfaces: Interfaces,
 }
 
 /// Arguments of `resume`.
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
-    /// Only this interface
-    #[arg(long, value_name = "IF")]
-    iface: Vec<String>,
+    #[command(flatten)]
+    interfaces: Interfaces,
 }
 
 pub(super) fn pause(common: &Common, args: &PauseArgs) -> Result<()> {
@@ -38,13 +37,13 @@ pub(super) fn pause(common: &Common, args: &PauseArgs) -> Result<()> {
         Some(duration) => format!("paused for {} s: everything passes", duration.as_secs()),
         None => "paused: everything passes until `throttler resume`".to_owned(),
     };
-    set(common, &args.iface, until, "pause", &said)
+    set(common, &args.interfaces.iface, until, "pause", &said)
 }
 
 pub(super) fn resume(common: &Common, args: &ResumeArgs) -> Result<()> {
     set(
         common,
-        &args.iface,
+        &args.interfaces.iface,
         0,
         "resume",
         "limits are in force again",

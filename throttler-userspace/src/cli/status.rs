@@ -5,45 +5,35 @@ use clap::Args;
 
 use super::Common;
 use super::failure::{Failure, Status};
+use super::selection::{Interfaces, Selection};
 use crate::daemon::lock;
 use crate::kernel::checks;
 use crate::kernel::pins::Pins;
-use crate::report::{self, Format};
+use crate::report;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// How to print it
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value = "table",
-        value_name = "FORMAT"
-    )]
-    output: Format,
-    /// Only this interface
-    #[arg(long, value_name = "IF")]
-    iface: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Arguments of `detach`.
 #[derive(Debug, Args)]
 pub struct DetachArgs {
-    /// Only this interface
-    #[arg(long, value_name = "IF")]
-    iface: Vec<String>,
+    #[command(flatten)]
+    interfaces: Interfaces,
 }
 
 pub(super) fn status(common: &Common, args: &StatusArgs) -> Result<()> {
     checks::privilege("status")?;
-    let attached = report::attachments(&common.bpffs, &args.iface)?;
+    let attached = report::attachments(&common.bpffs, &args.selection.of.iface)?;
     let daemon = |iface: &str| lock::holder(&common.state_dir, iface);
     report::status(
         &mut std::io::stdout().lock(),
         &attached,
         daemon,
-        args.output,
+        args.selection.output,
     )?;
     let off: Vec<&str> = attached
         .iter()
@@ -63,17 +53,18 @@ pub(super) fn status(common: &Common, args: &StatusArgs) -> Result<()> {
 
 pub(super) fn detach(common: &Common, args: &DetachArgs) -> Result<()> {
     checks::privilege("detach")?;
-    let pins = if args.iface.is_empty() {
+    let pins = if args.interfaces.iface.is_empty() {
         Pins::all(&common.bpffs)?
     } else {
-        args.iface
+        args.interfaces
+            .iface
             .iter()
             .map(|iface| Pins::of(&common.bpffs, iface))
             .collect()
     };
     let pins: Vec<Pins> = pins.into_iter().filter(Pins::exist).collect();
     if pins.is_empty() {
-        return Err(report::nothing_attached(&common.bpffs, &args.iface).into());
+        return Err(report::nothing_attached(&common.bpffs, &args.interfaces.iface).into());
     }
     for pins in pins {
         pins.remove()?;
