@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use throttler::host::{HostPolicy, HostSlots, SliceFrame};
+use throttler::host::{HostPolicy, HostSlots, SliceFrame, Told};
 use throttler_common::abi::{Event, LAYER_LIMIT, NO_LIMIT};
-use throttler_common::{Decision, Family, Reason, Refusal, decide};
+use throttler_common::{Decision, Family, Reason, decide};
 
 use crate::generator::frame;
 use crate::harness::{Counters, Program, Rng, START};
@@ -19,23 +19,25 @@ fn word(decision: &Decision) -> u32 {
     u32::from_le_bytes([decision.reason as u8, decision.scope, decision.limit, 0])
 }
 
-/// What the host's refusal must look like as an event of a test run, which has no interface of its own.
-fn event(refusal: &Refusal, ifindex: u32) -> Event {
+/// What the host told must look like as an event of a test run, which has no interface of its own.
+fn event(told: &Told, ifindex: u32) -> Event {
+    let notice = &told.notice;
     Event {
-        at: refusal.now,
-        source: refusal.source,
-        refused: refusal.refused,
-        refused_total: refusal.refused_total,
-        retry_after: refusal.retry_after,
-        generation: refusal.generation,
+        at: told.at,
+        source: told.source,
+        refused: notice.refused as u32,
+        bans: notice.bans as u32,
+        refused_total: notice.refused_total,
+        retry_after: notice.retry_after,
+        generation: told.generation,
         ifindex,
-        plan: refusal.plan,
-        scope: refusal.scope,
-        limit: refusal.limit,
-        reason: refusal.reason as u8,
-        family: refusal.family.number(),
-        monitored: u8::from(refusal.monitored),
-        reserved: 0,
+        plan: notice.plan,
+        scope: notice.scope,
+        limit: notice.limit,
+        reason: notice.reason as u8,
+        family: told.family.number(),
+        monitored: u8::from(notice.monitored),
+        kind: notice.kind as u8,
     }
 }
 
@@ -46,7 +48,7 @@ fn kernel_and_host_decide_alike() {
     let room = room(frames);
     let program = Program::sized(&policy(), room);
     let host = HostPolicy::new(program.policy().clone());
-    let slots = HostSlots::new(room as usize);
+    let slots = HostSlots::new(program.tables().sources.head);
     let names = |scope| host.tables().description.scope_name(scope);
     let (mut counters, mut events) = (Counters::new(), 0);
     let mut refusals = BTreeMap::<String, u64>::new();
@@ -58,7 +60,7 @@ fn kernel_and_host_decide_alike() {
             _ => rng.below(500_000),
         };
         let frame = frame(&mut rng);
-        let decision = decide(&SliceFrame(&frame), now, &host, &slots);
+        let decision = decide(&SliceFrame(&frame), &now, &host, &&slots);
         let kernel = program.run_raw(now, &frame);
         assert_eq!(
             kernel,
@@ -85,7 +87,7 @@ fn kernel_and_host_decide_alike() {
             let told: Vec<_> = slots.told.take();
             let read = program.events();
             let ifindex = read.first().map_or(0, |event| event.ifindex);
-            let expected: Vec<_> = told.iter().map(|refusal| event(refusal, ifindex)).collect();
+            let expected: Vec<_> = told.iter().map(|told| event(told, ifindex)).collect();
             assert_eq!(read, expected, "events up to frame {number} of seed {seed}");
             events += read.len();
         }
@@ -133,19 +135,15 @@ fn kernel_and_host_decide_alike() {
 /// Every source that the kernel knows has the state that the host's has; how many there are.
 fn same_state(program: &Program, slots: &HostSlots) -> usize {
     let mut compared = 0;
-    for (family, table) in [Family::V4, Family::V6]
-        .into_iter()
-        .zip(&program.tables().sources)
-    {
-        let read = table.for_each(|key, record| {
+    for family in [Family::V4, Family::V6] {
+        program.tables().sources.for_each(family.index(), |record| {
             assert_eq!(
-                slots.record(family, key).as_ref(),
+                slots.record(family, &record.addr, record.scope),
                 Some(record),
-                "{family:?} {key:?}"
+                "{family:?}"
             );
             compared += 1;
         });
-        read.expect("reading the source table");
     }
     assert_eq!(
         program.stats().claimed,

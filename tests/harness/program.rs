@@ -13,7 +13,7 @@ use throttler::kernel::publish::{previous, publish};
 use throttler::kernel::sys;
 use throttler::kernel::tables::Tables;
 use throttler_common::abi::{
-    Addr, Event, LAYER_LIMIT, MAX_SCOPES, NO_LIMIT, SlotRecord, SourceKey, Stats, active, map,
+    Addr, Event, LAYER_LIMIT, MAX_SCOPES, NO_LIMIT, SlotRecord, Stats, active, map,
 };
 use throttler_common::{Family, Reason};
 
@@ -171,6 +171,8 @@ impl Program {
             contended: sum.contended + one.contended,
             resolved: sum.resolved + one.resolved,
             claimed: sum.claimed + one.claimed,
+            bans: sum.bans + one.bans,
+            newcomers: sum.newcomers + one.newcomers,
         })
     }
 
@@ -186,14 +188,9 @@ impl Program {
             .scopes
             .iter()
             .find(|s| s.name == scope);
-        let key = SourceKey {
-            addr: addr.masked(self.policy.head.source_mask[family.index()]),
-            scope: u32::from(named.expect("a scope of the policy").id),
-            reserved: 0,
-        };
-        self.tables().sources[family.index()]
-            .get(&key)
-            .expect("reading the source table")
+        let addr = addr.masked(self.policy.head.source_mask[family.index()]);
+        let scope = named.expect("a scope of the policy").id;
+        self.tables().sources.get(family.index(), &addr, scope)
     }
 
     /// The events that were not read before.

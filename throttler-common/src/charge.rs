@@ -6,11 +6,13 @@
 //! advanced is taken back. In between, another packet of the same source may be refused that a global
 //! order would have admitted; none is admitted too many.
 
-use crate::abi::{LAYER_LIMIT, LimitHistory, LimitParams, MAX_LIMITS, NO_LIMIT, Row, Scale, unit};
+use crate::abi::{LimitHistory, LimitParams, MAX_LIMITS, NO_LIMIT, Row, Scale, unit};
 use crate::gcra;
+use crate::class::Word;
+use crate::clock::Clock;
 use crate::parse::{Packet, packet_flag};
 use crate::policy::Policies;
-use crate::slot::Slot;
+use crate::table::{Advance, Way, Words};
 
 /// Attempts of one compare-and-swap. A failed one means that another CPU charged the same source in
 /// the few nanoseconds between: sixteen in a row need as many CPUs on one bucket.
@@ -19,16 +21,43 @@ pub const ATTEMPTS: usize = 16;
 /// Why a packet was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Index of the limit; with [`LAYER_LIMIT`] of the layer; [`NO_LIMIT`] where the attempts ran out.
+    /// Index of the limit; with [`crate::abi::LAYER_LIMIT`] of the layer, with [`crate::abi::GLOBAL_LIMIT`] of the `global`
+    /// limits; [`NO_LIMIT`] where the attempts ran out.
     pub limit: u8,
-    /// Nanoseconds until one more such packet conforms, rounded up: at least 1 where a limit refused.
+    /// Nanoseconds from [`Clock::coarse`] until one more such packet conforms, rounded up: at least 1
+    /// where a limit refused.
     pub wait: u64,
 }
 
-const CONTENDED: Refused = Refused {
-    limit: NO_LIMIT,
-    wait: 0,
-};
+impl Refused {
+    /// Other CPUs used the bucket, or took it, in all attempts.
+    pub const CONTENDED: Self = Self {
+        limit: NO_LIMIT,
+        wait: 0,
+    };
+
+    /// The same of a limit of another kind: [`crate::abi::LAYER_LIMIT`] or [`crate::abi::GLOBAL_LIMIT`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn of(self, kind: u8) -> Self {
+        match self.limit {
+            NO_LIMIT => self,
+            limit => Self {
+                limit: limit | kind,
+                wait: self.wait,
+            },
+        }
+    }
+
+    #[inline(always)]
+    #[must_use]
+    pub(crate) const fn later(self, nanos: u64) -> Self {
+        Self {
+            limit: self.limit,
+            wait: self.wait + nanos,
+        }
+    }
+}
 
 /// A result in one word, for the kernel's calls between functions: 0 is admitted.
 #[inline(always)]
@@ -37,9 +66,13 @@ pub const fn encode(result: Result<(), Refused>) -> u64 {
     match result {
         Ok(()) => 0,
         // A wait is at most a depth and a cost, 2^57 ns: the shift loses nothing.
-        Err(refused) => refused.wait << 8 | refused.limit as u64,
+        Err(refused) => refused.wait << 8 | refused.limit as u64 | REFUSED,
     }
 }
+
+/// Keeps a refusal by limit 0 without a wait apart from 0; no limit's index or kind has this bit but
+/// [`NO_LIMIT`], which has all.
+const REFUSED: u64 = 0x20;
 
 /// The other way.
 ///
@@ -50,7 +83,11 @@ pub const fn decode(word: u64) -> Result<(), Refused> {
     match word {
         0 => Ok(()),
         _ => Err(Refused {
-            limit: word as u8,
+            limit: if word as u8 == NO_LIMIT {
+                NO_LIMIT
+            } else {
+                (word & !REFUSED) as u8
+            },
             wait: word >> 8,
         }),
     }
@@ -78,82 +115,88 @@ pub fn charges(row: &Row, packet: &Packet) -> bool {
     row.units & mask != 0
 }
 
-/// Charges the scope's limits and, if there is one, its layer's.
+/// Holds all limits of the row against the packet at `at` (ticks); charges nothing. The time from which
+/// on all of them hold, or less.
 ///
 /// # Errors
-/// Which limit refused, and for how long; nothing is charged then.
+/// Which limit refuses at `at`, and how long from then.
 #[inline(always)]
-pub fn charge<S: Slot>(
+pub fn check<W: Words>(
     row: &Row,
-    slot: &S,
-    layer: Option<(&Row, &S)>,
+    way: &Way<W>,
     packet: &Packet,
-    now: u64,
-) -> Result<(), Refused> {
-    let Some((layer_row, layer_slot)) = layer else {
-        return slot.admit(row, packet, now);
-    };
-    slot.check(row, packet, now)?;
-    layer_slot.admit(layer_row, packet, now).map_err(of_layer)?;
-    slot.admit(row, packet, now).inspect_err(|_| {
-        layer_slot.undo(layer_row, packet);
-    })
+    at: u64,
+) -> Result<u64, Refused> {
+    let mut from = 0;
+    let mut i = 0;
+    while i < MAX_LIMITS {
+        let limit = &row.limits[i];
+        let units = units(limit, packet);
+        if units != 0 {
+            let tat = way.tat(i);
+            let cost = gcra::cost(limit, units);
+            match gcra::step(tat, at, cost, limit.depth) {
+                Ok(_) => {
+                    let holds = (tat + cost).saturating_sub(limit.depth);
+                    if holds > from {
+                        from = holds;
+                    }
+                }
+                Err(wait) => return Err(refused(i, wait)),
+            }
+        }
+        i += 1;
+    }
+    Ok(from)
 }
 
-/// [`Slot::admit`] over a slot's words.
+/// Charges all limits of the row, or none.
+///
+/// What a limit refuses at the latest time that it may be is refused without reading the clock: a
+/// refusal writes nothing, and an earlier time would refuse it as well. A charge is made at the exact
+/// time, so that none is admitted early.
 ///
 /// # Errors
 /// Which limit refused; nothing is charged then.
 #[inline(always)]
-pub fn admit<S: Slot>(row: &Row, slot: &S, packet: &Packet, now: u64) -> Result<(), Refused> {
-    // A lone limit needs no look ahead: its own swap is the check.
-    if row.count > 1 {
-        check(row, slot, packet, now)?;
-    }
-    commit(row, slot, packet, now)
-}
-
-#[inline(always)]
-fn of_layer(refused: Refused) -> Refused {
-    match refused.limit {
-        NO_LIMIT => refused,
-        limit => Refused {
-            limit: limit | LAYER_LIMIT,
-            wait: refused.wait,
-        },
-    }
-}
-
-/// [`Slot::check`] over a slot's words.
-///
-/// # Errors
-/// Which limit would refuse.
-#[inline(always)]
-pub fn check<S: Slot>(row: &Row, slot: &S, packet: &Packet, now: u64) -> Result<(), Refused> {
-    let mut i = 0;
-    while i < MAX_LIMITS {
-        let limit = &row.limits[i];
-        let units = units(limit, packet);
-        if units != 0
-            && let Err(wait) = gcra::step(slot.tat(i), now, gcra::cost(limit, units), limit.depth)
-        {
-            return Err(refused(i, wait));
+pub fn admit<W: Words, C: Clock>(
+    row: &Row,
+    way: &Way<W>,
+    packet: &Packet,
+    clock: &C,
+) -> Result<(), Refused> {
+    let (coarse, lag) = (clock.coarse(), clock.lag());
+    let holds =
+        check(row, way, packet, gcra::ticks(coarse + lag)).map_err(|refused| refused.later(lag))?;
+    let exact = clock.exact();
+    let now = gcra::ticks(exact);
+    // A lone limit needs no further look: its own swap is the check.
+    let charged = if row.count > 1 && holds > now {
+        match check(row, way, packet, now) {
+            Ok(_) => commit(row, way, packet, now),
+            Err(refused) => Err(refused),
         }
-        i += 1;
-    }
-    Ok(())
+    } else {
+        commit(row, way, packet, now)
+    };
+    charged.map_err(|refused| match refused.limit {
+        NO_LIMIT => refused,
+        _ => refused.later(exact.saturating_sub(coarse)),
+    })
 }
 
 #[inline(always)]
-fn commit<S: Slot>(row: &Row, slot: &S, packet: &Packet, now: u64) -> Result<(), Refused> {
+fn commit<W: Words>(row: &Row, way: &Way<W>, packet: &Packet, now: u64) -> Result<(), Refused> {
     let mut i = 0;
     while i < MAX_LIMITS {
         let limit = &row.limits[i];
         let units = units(limit, packet);
         if units != 0
-            && let Err(refused) = commit_one(limit, slot, i, units, now)
+            && let Err(refused) = commit_one(limit, way, i, units, now)
         {
-            undo(row, slot, packet, i);
+            if i > 0 {
+                undo(row, way, packet, i);
+            }
             return Err(refused);
         }
         i += 1;
@@ -162,9 +205,9 @@ fn commit<S: Slot>(row: &Row, slot: &S, packet: &Packet, now: u64) -> Result<(),
 }
 
 #[inline(always)]
-fn commit_one<S: Slot>(
+fn commit_one<W: Words>(
     limit: &LimitParams,
-    slot: &S,
+    way: &Way<W>,
     index: usize,
     units: u64,
     now: u64,
@@ -172,20 +215,18 @@ fn commit_one<S: Slot>(
     let cost = gcra::cost(limit, units);
     let mut attempt = 0;
     while attempt < ATTEMPTS {
-        let tat = slot.tat(index);
+        let tat = way.tat(index);
         match gcra::step(tat, now, cost, limit.depth) {
-            Ok(next) => {
-                if slot.advance(index, tat, next) {
-                    return Ok(());
-                }
-            }
-            Err(wait) => {
-                return Err(refused(index, wait));
-            }
+            Ok(next) => match way.advance(index, tat, next) {
+                Advance::Done => return Ok(()),
+                Advance::Changed => {}
+                Advance::Lost => return Err(Refused::CONTENDED),
+            },
+            Err(wait) => return Err(refused(index, wait)),
         }
         attempt += 1;
     }
-    Err(CONTENDED)
+    Err(Refused::CONTENDED)
 }
 
 #[inline(always)]
@@ -196,20 +237,52 @@ const fn refused(index: usize, wait: u64) -> Refused {
     }
 }
 
-/// Takes back what the limits with an index below `below` were charged for the packet.
+/// Takes back what the limits with an index below `below` were charged for the packet: under the
+/// set's lock, since the time that is turned back must not be another source's. Where the lock is not
+/// to be had, the source stays charged for a packet that it did not get.
 #[inline(always)]
-pub fn undo<S: Slot>(row: &Row, slot: &S, packet: &Packet, below: usize) {
-    let mut i = 0;
-    while i < MAX_LIMITS {
-        if i < below {
-            let limit = &row.limits[i];
-            let units = units(limit, packet);
-            if units != 0 {
-                slot.retreat(i, gcra::cost(limit, units));
+pub fn undo<W: Words>(row: &Row, way: &Way<W>, packet: &Packet, below: usize) {
+    way.locked(|way| {
+        let mut i = 0;
+        while i < MAX_LIMITS {
+            if i < below {
+                let limit = &row.limits[i];
+                let units = units(limit, packet);
+                if units != 0 {
+                    way.retreat(i, gcra::cost(limit, units));
+                }
             }
+            i += 1;
         }
-        i += 1;
-    }
+    });
+}
+
+/// Gives a way its newly resolved class, and turns the buckets of the limits that it was last charged by
+/// into those of the limits in force. `base` is the index of the row of plan 0. Whether it is done, by
+/// this CPU or another: not where the set's lock was not to be had.
+#[inline(always)]
+pub fn renew<P: Policies, W: Words>(
+    policy: &P,
+    way: &Way<W>,
+    base: u32,
+    word: Word,
+    now: u64,
+) -> bool {
+    way.locked(|way| {
+        let old = way.class();
+        // Another CPU may have done it; to do it twice would count the change twice. A bucket that no
+        // generation has used is full, whatever the limits were.
+        if old.0 != word.0 && old.tag() != 0 {
+            let stride = policy.head().map_or(0, |head| head.row_stride);
+            let change = Change {
+                row: u32::from(word.plan()) * stride + base,
+                from: u32::from(old.plan()) * stride + base,
+                age: old.age(word.tag()),
+            };
+            rebase(policy, way, change, now);
+        }
+        way.set_class(word);
+    })
 }
 
 /// Which rows a slot's buckets were charged by, and which they will be.
@@ -226,11 +299,8 @@ pub struct Change {
 /// After a change of limits or plan, a bucket that was not full holds what was left in it, in units, at
 /// most the new burst: a reload never adds a unit, and debt is never deeper than an empty bucket of the
 /// new limit, so that raising a limit helps at once.
-///
-/// Called by the one that replaced the slot's class. Until it is through, another CPU may hold the old
-/// time against the new limits, for as long as a few instructions take.
 #[inline(always)]
-pub fn rebase<P: Policies, S: Slot>(policy: &P, slot: &S, change: Change, now: u64) {
+pub fn rebase<P: Policies, W: Words>(policy: &P, way: &Way<W>, change: Change, now: u64) {
     let (Some(row), Some(history)) = (policy.row(change.row), policy.history(change.row)) else {
         return;
     };
@@ -245,9 +315,10 @@ pub fn rebase<P: Policies, S: Slot>(policy: &P, slot: &S, change: Change, now: u
             let old = Old::of(was, &past.limits[i], change.age);
             let mut attempt = 0;
             while attempt < ATTEMPTS {
-                let tat = slot.tat(i);
-                let next = rebased::<S>(tat, &old, to, &history.limits[i].scale, now);
-                if next == tat || slot.advance(i, tat, next) {
+                let tat = way.tat(i);
+                let next = rebased::<W>(tat, &old, to, &history.limits[i].scale, now);
+                // Packets that are still under the old generation may charge meanwhile.
+                if next == tat || !matches!(way.advance(i, tat, next), Advance::Changed) {
                     break;
                 }
                 attempt += 1;
@@ -293,7 +364,7 @@ impl<'a> Old<'a> {
 }
 
 #[inline(always)]
-fn rebased<S: Slot>(tat: u64, old: &Old<'_>, to: &LimitParams, scale: &Scale, now: u64) -> u64 {
+fn rebased<W: Words>(tat: u64, old: &Old<'_>, to: &LimitParams, scale: &Scale, now: u64) -> u64 {
     if tat <= now {
         // Full, which says the same as a source never seen.
         return tat;
@@ -306,19 +377,19 @@ fn rebased<S: Slot>(tat: u64, old: &Old<'_>, to: &LimitParams, scale: &Scale, no
         // A new limit, or one that counts something else: nothing to convert, only not to lock out.
         return if debt > to.depth { now + to.depth } else { tat };
     }
-    now + to.depth - kept::<S>(old.depth.saturating_sub(debt), old, to, scale)
+    now + to.depth - kept::<W>(old.depth.saturating_sub(debt), old, to, scale)
 }
 
 /// Ticks of the new limit for what was left of the old one.
 #[inline(always)]
-fn kept<S: Slot>(left: u64, old: &Old<'_>, to: &LimitParams, scale: &Scale) -> u64 {
-    let about = S::convert(left, old.scale, scale, to.depth);
+fn kept<W: Words>(left: u64, old: &Old<'_>, to: &LimitParams, scale: &Scale) -> u64 {
+    let about = W::convert(left, old.scale, scale, to.depth);
     if about >= to.depth || old.shift != 0 || to.shift != 0 {
         return about;
     }
     // Whole units exactly, so that no number of changes costs one by rounding; the estimate is below
     // by two at most.
-    let mut units = S::units(left, old.scale);
+    let mut units = W::units(left, old.scale);
     let mut step = 0;
     while step < 2 {
         if (units + 1) * old.increment <= left {
@@ -327,6 +398,6 @@ fn kept<S: Slot>(left: u64, old: &Old<'_>, to: &LimitParams, scale: &Scale) -> u
         step += 1;
     }
     let rest = left.saturating_sub(units * old.increment);
-    let exact = units * to.increment + S::convert(rest, old.scale, scale, to.depth);
+    let exact = units * to.increment + W::convert(rest, old.scale, scale, to.depth);
     if exact < to.depth { exact } else { to.depth }
 }

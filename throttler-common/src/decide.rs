@@ -1,16 +1,25 @@
 //! The one step from a frame to its verdict.
 
 use crate::abi::{
-    Addr, CLASS_KEY_LEAD, ClassKey, NO_LIMIT, PolicyHead, Row, SourceKey, head_flag, row_flag,
+    GLOBAL_LIMIT, LAYER_LIMIT, NO_LIMIT, PolicyHead, Row, head_flag, row_flag,
 };
-use crate::charge::{self, Change, Refused};
-use crate::class::{self, Kind as Class, Word};
+use crate::abuse;
+use crate::ban::moment;
+use crate::charge::{self, Refused};
+use crate::class::{Kind as Class, Word};
+use crate::clock::Clock;
 use crate::gcra;
-use crate::parse::{Family, Frame, Kind, Packet, parse};
+use crate::global::Share;
+use crate::lookup::{Source, Who};
+use crate::notice::{Kind as Notified, Notice};
+use crate::parse::{Frame, Kind, Packet, parse};
 use crate::policy::Policies;
 use crate::reason::Reason;
+use crate::refuse::Refusal;
+use crate::resolve::resolve_address;
 use crate::scope;
-use crate::slot::{Slot, Slots};
+use crate::slot::Slots;
+use crate::table::Way;
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,75 +32,130 @@ pub struct Decision {
     pub limit: u8,
     /// L3 length in bytes; what follows the link header where that cannot be told.
     pub length: u32,
+    /// The source was banned for this packet, which counts towards a ban of its prefix.
+    pub widen: bool,
 }
 
-/// Refusals of one source, complete for an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Monotonic nanoseconds.
-    pub now: u64,
-    /// The source.
-    pub source: Addr,
-    /// Its family.
-    pub family: Family,
-    /// The reason without monitor mode.
-    pub reason: Reason,
-    /// Whether monitor mode let it pass.
-    pub monitored: bool,
-    /// The scope.
-    pub scope: u8,
-    /// The limit, as [`crate::abi::Event::limit`].
-    pub limit: u8,
-    /// The source's plan; 0: none.
-    pub plan: u16,
-    /// Nanoseconds until one more unit conforms.
-    pub retry_after: u64,
-    /// Refusals not told of before.
-    pub refused: u64,
-    /// Refusals in all.
-    pub refused_total: u64,
-    /// The generation that decided.
-    pub generation: u32,
-}
-
-/// Decides on one frame. `now` is monotonic time in nanoseconds.
+/// Decides on one frame. `clock` is a time in monotonic nanoseconds, or something that can be asked.
 #[inline(always)]
-pub fn decide<F: Frame, P: Policies, S: Slots>(
+pub fn decide<F: Frame, C: Clock, P: Policies, S: Slots>(
     frame: &F,
-    now: u64,
+    clock: &C,
     policy: &P,
     slots: &S,
 ) -> Decision {
-    decide_packet(&parse(frame), now, policy, slots)
+    decide_packet(&parse(frame), clock, policy, slots)
 }
 
 /// The second half of [`decide`], behind the parser.
 #[inline(always)]
-pub fn decide_packet<P: Policies, S: Slots>(
+pub fn decide_packet<C: Clock, P: Policies, S: Slots>(
     packet: &Packet,
-    now: u64,
+    clock: &C,
     policy: &P,
     slots: &S,
 ) -> Decision {
-    let paused = now < policy.paused_until();
+    let begun = begin(packet, clock, policy);
+    let (Some(head), None) = (policy.head(), begun.decided()) else {
+        let reason = begun.decided().unwrap_or(Reason::Paused);
+        return plain(reason, begun.scope(), packet.length);
+    };
+    let scope = begun.scope();
+    let meet = |who| slots.meet(policy, packet, clock, who);
+    let mut met = Met {
+        source: meet(Who::source(scope)),
+        ..Met::NOBODY
+    };
+    if met.source.found_no_room() {
+        met.parent = meet(Who::parent(head, scope));
+    } else if begun.layer() != 0 && met.source.is_limited() {
+        met.layer = meet(Who::layer(begun.layer(), met.source.class));
+    }
+    let decision = judge(packet, scope, &met, clock, policy, slots);
+    if decision.widen {
+        slots.widen(policy, packet, clock, scope);
+    }
+    decision
+}
+
+/// Outcome of [`begin`], in one word for the kernel's calls between functions: a reason, unless the
+/// packet's source matters, the scope, and the layer that the packet is charged to (8 bits each).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun(pub u32);
+
+impl Begun {
+    const UNDECIDED: u32 = 0xff;
+
+    #[inline(always)]
+    const fn new(reason: Reason, scope: u8) -> Self {
+        Self(reason as u32 | (scope as u32) << 8)
+    }
+
+    /// The reason, if the packet's source does not matter.
+    #[inline(always)]
+    #[must_use]
+    pub fn decided(self) -> Option<Reason> {
+        Reason::from_index(self.0 as u8)
+    }
+
+    /// The scope.
+    #[inline(always)]
+    #[must_use]
+    pub const fn scope(self) -> u8 {
+        (self.0 >> 8) as u8
+    }
+
+    /// The layer that must hold as well; 0: none.
+    #[inline(always)]
+    #[must_use]
+    pub const fn layer(self) -> u8 {
+        (self.0 >> 16) as u8
+    }
+}
+
+/// First step: the packet's scope, and whatever can be decided without its source.
+#[inline(always)]
+pub fn begin<C: Clock, P: Policies>(packet: &Packet, clock: &C, policy: &P) -> Begun {
+    let paused = clock.coarse() < policy.paused_until();
     let Some(head) = policy.head() else {
         // Nothing is attached before the first publish; a map read that fails says the same.
-        return plain(Reason::Paused, 0, packet.length);
+        return Begun::new(Reason::Paused, 0);
     };
     match packet.kind {
-        Kind::NotIp => return plain(Reason::NotIp, 0, packet.length),
-        Kind::Malformed if paused => return plain(Reason::Paused, 0, packet.length),
+        Kind::NotIp => return Begun::new(Reason::NotIp, 0),
+        Kind::Malformed if paused => {
+            return Begun::new(Reason::Paused, 0);
+        }
         Kind::Malformed => {
             let reason = spared(Reason::Malformed, policy.row(0));
-            return plain(reason, 0, packet.length);
+            return Begun::new(reason, 0);
         }
         Kind::V4 | Kind::V6 => {}
     }
     let scope = scope::classify(policy, head, packet);
     if paused {
-        return plain(Reason::Paused, scope, packet.length);
+        return Begun::new(Reason::Paused, scope);
     }
-    limit(head, packet, scope, now, policy, slots)
+    let row = policy.row(u32::from(scope));
+    if head.flags & head_flag::SOURCES == 0 && row.is_none_or(|row| !is_limited(row)) {
+        // Nobody has a class and nothing is limited: no slot to keep.
+        return Begun::new(Reason::Unlimited, scope);
+    }
+    let mut layer = 0;
+    if let Some(row) = row
+        && row.layer != 0
+        && let Some(layer_row) = policy.row(u32::from(row.layer))
+        && charge::charges(layer_row, packet)
+    {
+        // A plan may lift the layer's limits, or change them, but not what they count.
+        layer = row.layer;
+    }
+    Begun(Begun::UNDECIDED | u32::from(scope) << 8 | u32::from(layer) << 16)
+}
+
+#[inline(always)]
+const fn is_limited(row: &Row) -> bool {
+    row.count != 0 || row.layer != 0 || row.flags & row_flag::GLOBAL != 0
 }
 
 #[inline(always)]
@@ -101,6 +165,7 @@ const fn plain(reason: Reason, scope: u8, length: u32) -> Decision {
         scope,
         limit: NO_LIMIT,
         length,
+        widen: false,
     }
 }
 
@@ -113,238 +178,254 @@ fn spared(reason: Reason, row: Option<&Row>) -> Reason {
     }
 }
 
+/// Who sent a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// Its source.
+    pub source: Source,
+    /// Its source's parent prefix, where the source itself found no room.
+    pub parent: Source,
+    /// Its source in the scope's layer, where the packet is charged to that.
+    pub layer: Source,
+}
+
+impl Met {
+    /// Nobody.
+    pub const NOBODY: Self = Self {
+        source: Source::NOBODY,
+        parent: Source::NOBODY,
+        layer: Source::NOBODY,
+    };
+}
+
+/// Last step, behind [`crate::lookup::meet`]: class, ban, limits, and what follows.
 #[inline(always)]
-fn limit<P: Policies, S: Slots>(
-    head: &PolicyHead,
+pub fn judge<C: Clock, P: Policies, S: Slots>(
     packet: &Packet,
     scope: u8,
-    now: u64,
+    met: &Met,
+    clock: &C,
     policy: &P,
     slots: &S,
 ) -> Decision {
-    let family = packet.family().index();
-    let scope_row = policy.row(u32::from(scope));
-    if head.flags & head_flag::SOURCES == 0
-        && scope_row.is_none_or(|row| row.count == 0 && row.layer == 0)
-    {
-        // Nobody has a class and nothing is limited: no slot to keep.
-        return plain(Reason::Unlimited, scope, packet.length);
-    }
-
-    let key = SourceKey {
-        addr: packet.source.masked(head.source_mask[family]),
-        scope: u32::from(scope),
-        reserved: 0,
+    let Some(head) = policy.head() else {
+        return plain(Reason::Paused, scope, packet.length);
     };
-    let mut slot = slots.find(packet.family(), &key);
-    let mut word = match &slot {
-        Some(slot) => slot.class(),
-        None => Word::default(),
+    let now = clock.coarse();
+    let at = moment(now);
+    let source = &met.source;
+    let Some(words) = slots.set(source.set) else {
+        return plain(Reason::Paused, scope, packet.length);
     };
-    if !word.holds(head.tag, now) {
-        let old = word;
-        word = resolve(policy, head, packet, &key, now);
-        if slot.is_none() {
-            slot = slots.claim(packet.family(), &key);
-        }
-        if let Some(slot) = &slot {
-            renew(policy, head, slot, old, word, scope, now);
-        }
-    }
-    let source_word = word;
+    let way = Way {
+        words,
+        handle: source.handle,
+    };
+    let ban = source.ban;
+    let mut word = source.class;
     if word.kind() == Class::Mixed {
         word = resolve_address(policy, head, packet, now);
     }
 
     let row = policy.row(row_index(head, word.plan(), scope));
-    let verdict = match word.kind() {
-        Class::Exempt => Ok(Reason::Exempt),
-        Class::Block => Err((Reason::Blocked, NO_REFUSAL)),
-        Class::Plan | Class::Mixed => match (&slot, row) {
-            (Some(slot), Some(row)) => within(
-                row,
-                slot,
-                head,
-                packet,
-                (source_word, word),
-                now,
-                policy,
-                slots,
-            ),
-            (None, _) => Err((Reason::TableFull, NO_REFUSAL)),
-            (_, None) => Ok(Reason::Unlimited),
-        },
+    let verdict = match (word.kind(), row) {
+        (Class::Exempt, _) => Ok(Reason::Exempt),
+        (Class::Block, _) => Err((Reason::Blocked, NO_REFUSAL)),
+        (Class::Plan | Class::Mixed, _) if ban.is_on(at) => Err((Reason::Banned, NO_REFUSAL)),
+        (Class::Plan | Class::Mixed, _)
+            if head.abuse.wider_sources != 0
+                && abuse::may_prefix_be_banned(slots, packet, at)
+                && slots.is_prefix_banned(policy, packet, clock, scope) =>
+        {
+            Err((Reason::Banned, NO_REFUSAL))
+        }
+        (Class::Plan | Class::Mixed, None) => Ok(Reason::Unlimited),
+        (Class::Plan | Class::Mixed, Some(row)) if !is_limited(row) => Ok(Reason::Unlimited),
+        (Class::Plan | Class::Mixed, Some(_)) if source.contended != 0 => {
+            Err((Reason::OverLimit, NO_REFUSAL))
+        }
+        (Class::Plan | Class::Mixed, Some(row)) => within(
+            row,
+            &way,
+            head,
+            packet,
+            scope,
+            (met, word),
+            clock,
+            policy,
+            slots,
+        ),
     };
+    let length = u64::from(packet.length);
     match verdict {
         Ok(reason) => {
-            if let Some(slot) = &slot {
-                slot.count_passed(u64::from(packet.length), now);
+            if way.handle != 0 {
+                way.count_passed(length);
+                if ban.is_over_untold(at) && way.replace_ban(ban, ban.told()) {
+                    let notice = Notice::new(Notified::Unban, scope, word.plan());
+                    slots.tell(head, packet, clock, &notice);
+                }
             }
             plain(reason, scope, packet.length)
         }
         Err((why, refusal)) => {
-            let reason = spared(why, scope_row);
+            let reason = spared(why, policy.row(u32::from(scope)));
             let dropped = !matches!(reason, Reason::Monitored);
-            if let Some(slot) = &slot {
-                slot.count_refused(u64::from(packet.length), now, dropped);
-                if let Some((refused, refused_total)) = slot.claim_event(now) {
-                    slots.tell(&Refusal {
-                        now,
-                        source: key.addr,
-                        family: packet.family(),
-                        reason: why,
-                        monitored: !dropped,
-                        scope,
-                        limit: refusal.limit,
-                        plan: word.plan(),
-                        retry_after: refusal.wait,
-                        refused,
-                        refused_total,
-                        generation: head.generation,
-                    });
+            if way.handle != 0 {
+                if dropped {
+                    way.count_dropped(length);
+                } else {
+                    way.count_passed(length);
                 }
+            }
+            let mut widen = false;
+            if why != Reason::Banned {
+                let refusal = Refusal {
+                    why,
+                    monitored: !dropped,
+                    scope,
+                    plan: word.plan(),
+                    refused: refusal,
+                };
+                widen = slots.refuse(policy, &way, packet, clock, &refusal);
             }
             Decision {
                 reason,
                 scope,
                 limit: refusal.limit,
                 length: packet.length,
+                widen,
             }
         }
     }
 }
 
-/// Keeps a slot's newly resolved class. Whoever replaces the old one turns the buckets into those of
-/// the limits now in force: once, since to do it twice would count the change twice.
-#[inline(always)]
-fn renew<P: Policies, S: Slot>(
-    policy: &P,
-    head: &PolicyHead,
-    slot: &S,
-    old: Word,
-    new: Word,
-    scope: u8,
-    now: u64,
-) {
-    if slot.replace_class(old, new) && old.tag() != 0 {
-        let change = Change {
-            row: row_index(head, new.plan(), scope),
-            from: row_index(head, old.plan(), scope),
-            age: old.age(head.tag),
-        };
-        slot.rebase(policy, change, gcra::ticks(now));
-    }
-}
-
-const NO_REFUSAL: Refused = Refused {
-    limit: NO_LIMIT,
-    wait: 0,
-};
+const NO_REFUSAL: Refused = Refused::CONTENDED;
 
 #[inline(always)]
 fn row_index(head: &PolicyHead, plan: u16, scope: u8) -> u32 {
     u32::from(plan) * head.row_stride + u32::from(scope)
 }
 
-#[inline(always)]
-fn class_key(bank: u8, packet: &Packet, addr: Addr, prefix: u32) -> ClassKey {
-    ClassKey {
-        prefix_len: CLASS_KEY_LEAD + prefix,
-        bank,
-        family: packet.family().number(),
-        reserved: [0; 2],
-        addr,
-    }
-}
-
-/// The class of a source: of the longest prefix that covers all of it.
-#[inline(always)]
-fn resolve<P: Policies>(
-    policy: &P,
-    head: &PolicyHead,
-    packet: &Packet,
-    key: &SourceKey,
-    now: u64,
-) -> Word {
-    if head.flags & head_flag::SOURCES == 0 {
-        return Word::new(head.tag, Class::Plan, 0, 0);
-    }
-    let prefix = head.source_prefix[packet.family().index()];
-    let key = class_key(policy.bank(), packet, key.addr, prefix);
-    class::resolve(policy.class(&key), head.tag, now)
-}
-
-/// The class of a packet's own address, for a source of several classes.
-#[inline(always)]
-fn resolve_address<P: Policies>(policy: &P, head: &PolicyHead, packet: &Packet, now: u64) -> Word {
-    let key = class_key(policy.bank(), packet, packet.source, packet.family().bits());
-    match policy.class(&key) {
-        Some(chain) => class::resolve_steps(chain, head.tag, now),
-        None => Word::new(head.tag, Class::Plan, 0, 0),
-    }
-}
-
-/// Holds the packet against the limits of its scope and layer. `class` is the source's, `word` the
-/// packet's own: they differ where the source is mixed, and the layer's slot keeps the source's.
+/// Holds the packet against the limits of its scope: those of all sources together, and its source's or,
+/// where that found no room in the table, its prefix's. `word` is the packet's own class: it differs from its
+/// source's where that is mixed, and the layer's slot keeps the source's.
 #[expect(
     clippy::too_many_arguments,
     reason = "one call, inlined; a struct would only rename them"
 )]
 #[inline(always)]
-fn within<P: Policies, S: Slots>(
+fn within<C: Clock, P: Policies, S: Slots>(
     row: &Row,
-    slot: &S::Slot,
+    way: &Way<S::Words>,
     head: &PolicyHead,
     packet: &Packet,
-    (class, word): (Word, Word),
-    now: u64,
+    scope: u8,
+    (met, word): (&Met, Word),
+    clock: &C,
     policy: &P,
     slots: &S,
 ) -> Result<Reason, (Reason, Refused)> {
-    let ticks = gcra::ticks(now);
-    let mut layer_row = None;
-    if row.layer != 0
-        && let Some(candidate) = policy.row(row_index(head, word.plan(), row.layer))
-        && charge::charges(candidate, packet)
-    {
-        layer_row = Some(candidate);
+    let over = |refused| (Reason::OverLimit, refused);
+    let global = row.flags & row_flag::GLOBAL != 0;
+    let mut share = Share::Common;
+    if global {
+        // A packet that its own source's limits refuse takes nothing from the others.
+        if way.handle != 0 {
+            check_now(row, way, packet, clock, slots).map_err(over)?;
+        }
+        let protected = row.flags & row_flag::PROTECTED != 0;
+        share = slots
+            .charge_global(policy, packet, clock, scope, protected)
+            .map_err(|refused| (Reason::GlobalLimit, refused.of(GLOBAL_LIMIT)))?;
     }
-    let charged = match layer_row {
-        None if row.count == 0 && row.layer == 0 => return Ok(Reason::Unlimited),
-        None => charge::charge(row, slot, None, packet, ticks),
-        Some(layer_row) => {
-            let addr = packet
-                .source
-                .masked(head.source_mask[packet.family().index()]);
-            let key = SourceKey {
-                addr,
-                scope: u32::from(row.layer),
-                reserved: 0,
-            };
-            let found = match slots.find(packet.family(), &key) {
-                Some(found) => Some(found),
-                None => slots.claim(packet.family(), &key),
-            };
-            let Some(layer_slot) = found else {
-                return Err((Reason::TableFull, NO_REFUSAL));
-            };
-            let old = layer_slot.class();
-            if old.0 != class.0 {
-                renew(policy, head, &layer_slot, old, class, row.layer, now);
+    let charged = if way.handle == 0 {
+        slots
+            .admit_newcomer(policy, packet, clock, scope, &met.parent)
+            .map_err(|_| (Reason::TableFull, NO_REFUSAL))
+    } else if row.layer == 0 {
+        slots.admit(row, way, packet, clock).map_err(over)
+    } else {
+        match policy
+            .row(row_index(head, word.plan(), row.layer))
+            .filter(|layer_row| charge::charges(layer_row, packet))
+        {
+            None => slots.admit(row, way, packet, clock).map_err(over),
+            Some(layer_row) => {
+                with_layer(row, way, layer_row, &met.layer, packet, clock, slots)
             }
-            let charged = charge::charge(row, slot, Some((layer_row, &layer_slot)), packet, ticks);
-            match charged {
-                Ok(()) => layer_slot.count_passed(u64::from(packet.length), now),
-                Err(_) => {
-                    let dropped = row.flags & row_flag::MONITOR == 0;
-                    layer_slot.count_refused(u64::from(packet.length), now, dropped);
-                }
-            }
-            charged
         }
     };
-    match charged {
-        Ok(()) => Ok(Reason::Conforming),
-        Err(refused) => Err((Reason::OverLimit, refused)),
+    if charged.is_err() && global {
+        slots.undo_global(policy, packet, scope, share);
     }
+    charged.map(|()| Reason::Conforming)
+}
+
+/// [`within`] for a packet that is charged to a layer as well.
+#[inline(always)]
+fn with_layer<C: Clock, S: Slots>(
+    row: &Row,
+    way: &Way<S::Words>,
+    layer_row: &Row,
+    layer: &Source,
+    packet: &Packet,
+    clock: &C,
+    slots: &S,
+) -> Result<(), (Reason, Refused)> {
+    let over = |refused| (Reason::OverLimit, refused);
+    if layer.contended != 0 {
+        return Err(over(Refused::CONTENDED));
+    }
+    let Some(words) = slots.set(layer.set).filter(|_| layer.handle != 0) else {
+        return Err((Reason::TableFull, NO_REFUSAL));
+    };
+    let layer = Way {
+        words,
+        handle: layer.handle,
+    };
+    let charged = charge_both(row, way, layer_row, &layer, packet, clock, slots);
+    match charged {
+        Ok(()) => layer.count_passed(u64::from(packet.length)),
+        Err(_) if row.flags & row_flag::MONITOR == 0 => {
+            layer.count_dropped(u64::from(packet.length));
+        }
+        Err(_) => layer.count_passed(u64::from(packet.length)),
+    }
+    charged.map_err(over)
+}
+
+/// Charges the scope's limits and the layer's, or none.
+#[inline(always)]
+fn charge_both<C: Clock, S: Slots>(
+    row: &Row,
+    way: &Way<S::Words>,
+    layer_row: &Row,
+    layer: &Way<S::Words>,
+    packet: &Packet,
+    clock: &C,
+    slots: &S,
+) -> Result<(), Refused> {
+    check_now(row, way, packet, clock, slots)?;
+    slots
+        .admit(layer_row, layer, packet, clock)
+        .map_err(|refused| refused.of(LAYER_LIMIT))?;
+    slots
+        .admit(row, way, packet, clock)
+        .inspect_err(|_| slots.undo(layer_row, layer, packet))
+}
+
+/// Holds the scope's limits against the packet before others are charged for it.
+#[inline(always)]
+fn check_now<C: Clock, S: Slots>(
+    row: &Row,
+    way: &Way<S::Words>,
+    packet: &Packet,
+    clock: &C,
+    slots: &S,
+) -> Result<(), Refused> {
+    let exact = clock.exact();
+    slots
+        .check(row, way, packet, gcra::ticks(exact))
+        .map_err(|refused| refused.later(exact.saturating_sub(clock.coarse())))
 }

@@ -1,99 +1,198 @@
 //! Per-source state, as the datapath uses it.
 
-use crate::abi::{MAX_LIMITS, Row, Scale, SourceKey};
-use crate::charge::{self, Change, Refused};
+use crate::abi::{Addr, PolicyHead, Row, TableHead};
+use crate::charge::{self, Refused};
 use crate::class::Word;
-use crate::decide::Refusal;
-use crate::gcra;
-use crate::parse::{Family, Packet};
+use crate::clock::Clock;
+use crate::global;
+use crate::lookup::{self, Source, Who};
+use crate::notice::Notice;
+use crate::parse::Packet;
 use crate::policy::Policies;
+use crate::refuse::{self, Refusal};
+use crate::table::{self, Newcomer, Place, Way, Words, answer};
+use crate::{abuse, pressure};
 
-/// The source table.
-pub trait Slots {
-    /// A handle on one slot.
-    type Slot: Slot;
-    /// The slot of a known source.
-    fn find(&self, family: Family, key: &SourceKey) -> Option<Self::Slot>;
-    /// Tells of refusals; called where [`Slot::claim_event`] gave the right to.
-    fn tell(&self, refusal: &Refusal);
-    /// Takes a slot for a source that is not known; `None` where none can be had. Where another CPU
-    /// took one for the same source first, that one.
-    fn claim(&self, family: Family, key: &SourceKey) -> Option<Self::Slot>;
-}
+/// The source table and what the datapath does to it. The kernel's implementation puts what has a
+/// default here behind calls, so that the verifier checks each once.
+pub trait Slots: Sized {
+    /// Access to a set.
+    type Words: Words + Copy;
 
-/// One slot. Every access is atomic; other CPUs use the same slot at the same time.
-pub trait Slot {
-    /// Theoretical arrival time of limit `index` (below 4), in ticks.
-    fn tat(&self, index: usize) -> u64;
-    /// Replaces it if it still is `current`; whether it was.
-    fn advance(&self, index: usize, current: u64, next: u64) -> bool;
-    /// Takes `ticks` back that [`Slot::advance`] added.
-    fn retreat(&self, index: usize, ticks: u64);
-    /// The resolved class.
-    fn class(&self) -> Word;
-    /// Replaces the resolved class if it still is `current`; whether it was.
-    fn replace_class(&self, current: Word, next: Word) -> bool;
-    /// Counts a packet that passed.
-    fn count_passed(&self, bytes: u64, now: u64);
-    /// Counts a packet that was refused, and whether it was dropped (or spared by monitor mode).
-    fn count_refused(&self, bytes: u64, now: u64, dropped: bool);
-    /// Takes the right to tell of this source's refusals, at most once a second; if this caller got
-    /// it, the refusals not yet told of and those in all.
-    fn claim_event(&self, now: u64) -> Option<(u64, u64)>;
+    /// How the table is laid out; `None` where it is not there, which no loaded program sees.
+    fn head(&self) -> Option<&TableHead>;
+    /// A set.
+    fn set(&self, index: u32) -> Option<Self::Words>;
+    /// Tells the daemon, of the packet that is being decided.
+    fn tell<C: Clock>(&self, head: &PolicyHead, packet: &Packet, clock: &C, notice: &Notice);
 
-    /// Whether all limits of the row hold at `now` (ticks); charges nothing.
+    /// [`lookup::meet`].
+    #[inline(always)]
+    fn meet<P: Policies, C: Clock>(
+        &self,
+        policy: &P,
+        packet: &Packet,
+        clock: &C,
+        who: Who,
+    ) -> Source {
+        lookup::meet(policy, self, packet, clock, who)
+    }
+
+    /// [`table::search`].
+    #[inline(always)]
+    fn search(&self, place: &Place, addr: &Addr) -> u64 {
+        match self.set(place.sets[0]) {
+            Some(first) => table::search(&first, || self.set(place.sets[1]), place, addr),
+            None => 0,
+        }
+    }
+
+    /// [`table::claim`], as an [`answer`].
+    #[inline(always)]
+    fn claim(&self, place: &Place, newcomer: &Newcomer) -> u64 {
+        match self.set(place.sets[0]) {
+            Some(first) => answer::encode(table::claim(
+                &first,
+                || self.set(place.sets[1]),
+                place,
+                newcomer,
+            )),
+            None => 0,
+        }
+    }
+
+    /// [`charge::check`].
     ///
     /// # Errors
     /// Which limit would refuse.
     #[inline(always)]
-    fn check(&self, row: &Row, packet: &Packet, now: u64) -> Result<(), Refused>
-    where
-        Self: Sized,
-    {
-        charge::check(row, self, packet, now)
+    fn check(
+        &self,
+        row: &Row,
+        way: &Way<Self::Words>,
+        packet: &Packet,
+        at: u64,
+    ) -> Result<(), Refused> {
+        charge::check(row, way, packet, at).map(|_| ())
     }
 
-    /// Charges all limits of the row at `now` (ticks), or none. The kernel's slot puts this and its
-    /// siblings behind a call, so that the verifier checks them once.
+    /// [`charge::admit`].
     ///
     /// # Errors
     /// Which limit refused.
     #[inline(always)]
-    fn admit(&self, row: &Row, packet: &Packet, now: u64) -> Result<(), Refused>
-    where
-        Self: Sized,
-    {
-        charge::admit(row, self, packet, now)
+    fn admit<C: Clock>(
+        &self,
+        row: &Row,
+        way: &Way<Self::Words>,
+        packet: &Packet,
+        clock: &C,
+    ) -> Result<(), Refused> {
+        charge::admit(row, way, packet, clock)
     }
 
-    /// Turns the buckets of a source whose limits have changed into buckets of the limits in force;
-    /// see [`charge::rebase`].
+    /// [`charge::undo`] of everything that [`Slots::admit`] charged.
     #[inline(always)]
-    fn rebase<P: Policies>(&self, policy: &P, change: Change, now: u64)
-    where
-        Self: Sized,
-    {
-        charge::rebase(policy, self, change, now);
+    fn undo(&self, row: &Row, way: &Way<Self::Words>, packet: &Packet) {
+        charge::undo(row, way, packet, crate::abi::MAX_LIMITS);
     }
 
-    /// [`gcra::convert`].
+    /// [`charge::renew`].
     #[inline(always)]
-    fn convert(ticks: u64, from: &Scale, to: &Scale, most: u64) -> u64 {
-        gcra::convert(ticks, from, to, most)
+    fn renew<P: Policies>(
+        &self,
+        policy: &P,
+        way: &Way<Self::Words>,
+        base: u32,
+        word: Word,
+        now: u64,
+    ) -> bool {
+        charge::renew(policy, way, base, word, now)
     }
 
-    /// Units that ticks bought, rounded down: [`gcra::convert`] to one tick a unit.
+    /// [`global::charge`].
+    ///
+    /// # Errors
+    /// Which limit refused.
     #[inline(always)]
-    fn units(ticks: u64, scale: &Scale) -> u64 {
-        gcra::convert(ticks, scale, &Scale::ONE, ticks)
+    fn charge_global<P: Policies, C: Clock>(
+        &self,
+        policy: &P,
+        packet: &Packet,
+        clock: &C,
+        scope: u8,
+        protected: bool,
+    ) -> Result<global::Share, Refused> {
+        global::charge(policy, self, packet, clock, scope, protected)
     }
 
-    /// Takes back what [`Slot::admit`] charged.
+    /// [`global::undo`].
     #[inline(always)]
-    fn undo(&self, row: &Row, packet: &Packet)
-    where
-        Self: Sized,
-    {
-        charge::undo(row, self, packet, MAX_LIMITS);
+    fn undo_global<P: Policies>(
+        &self,
+        policy: &P,
+        packet: &Packet,
+        scope: u8,
+        share: global::Share,
+    ) {
+        global::undo(policy, self, packet, scope, share);
+    }
+
+    /// [`pressure::admit`].
+    ///
+    /// # Errors
+    /// The packet is one too many for its prefix or for newcomers in all.
+    #[inline(always)]
+    fn admit_newcomer<P: Policies, C: Clock>(
+        &self,
+        policy: &P,
+        packet: &Packet,
+        clock: &C,
+        scope: u8,
+        parent: &Source,
+    ) -> Result<(), Refused> {
+        pressure::admit(policy, self, packet, clock, scope, parent)
+    }
+
+    /// [`refuse::refuse`].
+    #[inline(always)]
+    fn refuse<P: Policies, C: Clock>(
+        &self,
+        policy: &P,
+        way: &Way<Self::Words>,
+        packet: &Packet,
+        clock: &C,
+        refusal: &Refusal,
+    ) -> bool {
+        refuse::refuse(policy, self, way, packet, clock, refusal)
+    }
+
+    /// [`abuse::strike`]; the ban given, or 0.
+    #[inline(always)]
+    fn strike<P: Policies>(&self, policy: &P, way: &Way<Self::Words>, at: u64) -> u64 {
+        abuse::strike(policy, way, at).0
+    }
+
+    /// [`abuse::widen`].
+    #[inline(always)]
+    fn widen<P: Policies, C: Clock>(&self, policy: &P, packet: &Packet, clock: &C, scope: u8) {
+        abuse::widen(policy, self, packet, clock, scope);
+    }
+    /// [`abuse::is_prefix_banned`].
+    #[inline(always)]
+    fn is_prefix_banned<P: Policies, C: Clock>(
+        &self,
+        policy: &P,
+        packet: &Packet,
+        clock: &C,
+        scope: u8,
+    ) -> bool {
+        abuse::is_prefix_banned(policy, self, packet, clock, scope)
+    }
+
+    /// [`pressure::refused`].
+    #[inline(always)]
+    fn refuse_newcomer(&self, packet: &Packet, at: u64) -> (u64, u64) {
+        pressure::refused(self, packet, at)
     }
 }

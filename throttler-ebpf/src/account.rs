@@ -1,7 +1,7 @@
 //! Counters and events.
 
 use throttler_common::{
-    Reason, Refusal,
+    Reason,
     abi::{Event, Stats},
 };
 
@@ -29,7 +29,19 @@ pub(crate) fn claimed() {
     with_stats(|stats| stats.claimed += 1);
 }
 
-/// Counts a packet refused because a bucket was too contended.
+/// Counts a ban.
+#[inline(always)]
+pub(crate) fn banned() {
+    with_stats(|stats| stats.bans += 1);
+}
+
+/// Counts a packet that passed although its source found no room.
+#[inline(always)]
+pub(crate) fn newcomer() {
+    with_stats(|stats| stats.newcomers += 1);
+}
+
+/// Counts a packet refused because a bucket or set was too contended.
 #[inline(always)]
 pub(crate) fn contended() {
     with_stats(|stats| stats.contended += 1);
@@ -43,23 +55,7 @@ pub(crate) fn resolved() {
 
 /// Writes an event; a full ring is counted, never waited for.
 #[inline(always)]
-pub(crate) fn tell(ifindex: u32, refusal: &Refusal) {
-    let event = Event {
-        at: refusal.now,
-        source: refusal.source,
-        refused: refusal.refused,
-        refused_total: refusal.refused_total,
-        retry_after: refusal.retry_after,
-        generation: refusal.generation,
-        ifindex,
-        plan: refusal.plan,
-        scope: refusal.scope,
-        limit: refusal.limit,
-        reason: refusal.reason as u8,
-        family: refusal.family.number(),
-        monitored: u8::from(refusal.monitored),
-        reserved: 0,
-    };
+pub(crate) fn tell(event: Event) {
     // Written where it will be read, not copied there from the stack.
     match maps::EVENTS.reserve(0) {
         Some(mut entry) => {

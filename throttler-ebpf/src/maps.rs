@@ -1,13 +1,16 @@
 //! The maps. Their names are the statics' names and those of [`throttler_common::abi::map`].
 
 use aya_ebpf::{
-    btf_maps::{Array, LpmTrie, LruHashMap, PerCpuArray, RingBuf},
+    bindings::BPF_F_MMAPABLE,
+    btf_maps::{Array, LpmTrie, PerCpuArray, RingBuf},
     macros::btf_map,
 };
 use throttler_common::abi::{
     self, Cells, ClassChain, DescriptionChunk, Destination, Event, History, PolicyHead,
-    PortClasses, Row, ScopeCounters, SlotRecord, SourceKey, Stats,
+    PortClasses, Row, ScopeCounters, Set, Stats, TableHead,
 };
+
+use crate::arrival::Arrival;
 
 #[btf_map]
 pub(crate) static ACTIVE: Array<u64, 2> = Array::new();
@@ -31,11 +34,14 @@ pub(crate) static CLASSES: LpmTrie<[u8; 20], ClassChain, { abi::MAX_CLASSES }> =
 pub(crate) static COUNTERS: PerCpuArray<ScopeCounters, { abi::MAX_SCOPES }> = PerCpuArray::new();
 #[btf_map]
 pub(crate) static STATS: PerCpuArray<Stats, 1> = PerCpuArray::new();
-/// Sized by the loader, as is its sibling.
 #[btf_map]
-pub(crate) static SOURCES_V4: LruHashMap<SourceKey, SlotRecord, 1024> = LruHashMap::new();
+pub(crate) static TABLE: Array<TableHead, 1> = Array::new();
+/// Sized by the loader.
 #[btf_map]
-pub(crate) static SOURCES_V6: LruHashMap<SourceKey, SlotRecord, 1024> = LruHashMap::new();
+pub(crate) static SOURCES: Array<Set, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
+/// Not pinned: a packet's own.
+#[btf_map]
+pub(crate) static ARRIVAL: PerCpuArray<Arrival, 1> = PerCpuArray::new();
 #[btf_map]
 pub(crate) static EVENTS: RingBuf<Event, { abi::EVENT_RING_BYTES }> = RingBuf::new();
 #[btf_map]

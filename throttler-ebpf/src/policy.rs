@@ -21,11 +21,23 @@ pub(crate) struct KernelPolicy {
 impl KernelPolicy {
     /// The same bank again, in a function that was handed its number.
     #[inline(always)]
-    pub(crate) fn of_bank(bank: u8) -> Self {
+    pub(crate) fn of_bank(bank: u32) -> Self {
         Self {
-            bank: u32::from(bank) % BANKS as u32,
+            bank: bank % BANKS as u32,
             paused_until: 0,
         }
+    }
+
+    /// The bank's head, which outlives the number.
+    #[inline(always)]
+    pub(crate) fn into_head(self) -> Option<&'static PolicyHead> {
+        maps::HEADS.get(self.bank)
+    }
+
+    /// The bank's number.
+    #[inline(always)]
+    pub(crate) fn number(&self) -> u32 {
+        self.bank
     }
 
     #[inline(always)]

@@ -1,12 +1,13 @@
 //! The entry points.
 
-use aya_ebpf::{
-    Global, bindings::xdp_action, helpers::bpf_ktime_get_ns, macros::xdp, programs::XdpContext,
-};
-use throttler_common::{Frame, Reason, Verdict, parse::parse};
+use aya_ebpf::{Global, bindings::xdp_action, macros::xdp, programs::XdpContext};
+use throttler_common::{Frame, Reason, Verdict, abi::NO_LIMIT, class::{Kind, Word}, decide::Begun};
 
 use crate::{
-    calls::{throttler_decide, throttler_trace},
+    account,
+    arrival::Arrival,
+    calls::{throttler_begin, throttler_judge, throttler_meet, throttler_trace, throttler_widen},
+    clock::KernelClock,
     frame::XdpFrame,
 };
 
@@ -18,12 +19,13 @@ static TRACE: Global<u8> = Global::new(0);
 /// What an interface runs.
 #[xdp(frags)]
 pub(crate) fn throttler(ctx: XdpContext) -> u32 {
-    let packet = parse(&XdpFrame::new(&ctx, 0));
-    // SAFETY: the helper takes no arguments and has no preconditions.
-    let now = unsafe { bpf_ktime_get_ns() };
-    let decision = throttler_decide(&raw const packet, now, ctx.ingress_ifindex() as u32);
+    let Some(arrival) = Arrival::of(&ctx, 0) else {
+        return xdp_action::XDP_PASS;
+    };
+    arrival.clock = KernelClock::of_kernel(&mut arrival.tick, &mut arrival.tick_time);
+    let decision = decide(arrival);
     if TRACE.load() != 0 {
-        throttler_trace(decision, packet.length);
+        throttler_trace(decision, arrival.packet.length);
     }
     match Reason::from_index(decision as u8).map(Reason::verdict) {
         Some(Verdict::Drop) => xdp_action::XDP_DROP,
@@ -35,15 +37,44 @@ pub(crate) fn throttler(ctx: XdpContext) -> u32 {
 /// then the frame. Answers `reason | scope << 8 | limit << 16`.
 #[xdp(frags)]
 pub(crate) fn throttler_at(ctx: XdpContext) -> u32 {
-    // The frame first: what is read before the parser takes its stack for as long as that runs.
-    let packet = parse(&XdpFrame::new(&ctx, 8));
-    let input = XdpFrame::new(&ctx, 0);
-    let Some(now) = input.get::<8>(0) else {
+    let Some(now) = XdpFrame::new(&ctx, 0).get::<8>(0).copied() else {
         return u32::MAX;
     };
-    throttler_decide(
-        &raw const packet,
-        u64::from_ne_bytes(*now),
-        ctx.ingress_ifindex() as u32,
-    )
+    let Some(arrival) = Arrival::of(&ctx, 8) else {
+        return u32::MAX;
+    };
+    arrival.clock = KernelClock::at(u64::from_ne_bytes(now));
+    decide(arrival)
 }
+
+/// Decides and counts: `reason | scope << 8 | limit << 16`. The steps are called from here, one after the
+/// other, so that none needs its stack while the next one runs.
+#[inline(always)]
+fn decide(arrival: &Arrival) -> u32 {
+    let begun = Begun(throttler_begin(arrival));
+    let mut decision = begun.0 | u32::from(NO_LIMIT) << 16;
+    if begun.decided().is_none() {
+        let scope = u32::from(begun.scope());
+        throttler_meet(arrival, scope, 0, 0);
+        let source = arrival.met.get();
+        arrival.source.set(source);
+        if source.found_no_room() {
+            let parent = Word::new(source.class.tag(), Kind::Plan, 0, 0);
+            throttler_meet(arrival, scope, 1, parent.0);
+            arrival.parent.set(arrival.met.get());
+        } else if begun.layer() != 0 && source.is_limited() {
+            throttler_meet(arrival, u32::from(begun.layer()), 0, source.class.0);
+            arrival.layer.set(arrival.met.get());
+        }
+        decision = throttler_judge(arrival, scope);
+        if decision & WIDEN != 0 {
+            throttler_widen(arrival, scope);
+        }
+    }
+    if let Some(reason) = Reason::from_index(decision as u8) {
+        account::count((decision >> 8) as u8, reason, arrival.packet.length);
+    }
+    decision & !WIDEN
+}
+
+const WIDEN: u32 = 1 << 24;

@@ -1,182 +1,214 @@
-//! The source table over the kernel's LRU hash, and nothing else knows which table it is.
+//! The source table of the kernel. What the core would inline here lies behind [`crate::calls`].
 
 use throttler_common::{
-    Family, Packet, Policies, Refusal, Slot, Slots,
-    abi::{Row, Scale, SlotRecord, SourceKey},
-    charge::{self, Change, Refused},
+    Clock, Notice, Packet, Policies, Slots,
+    abi::{Addr, PolicyHead, Row, TableHead},
+    charge::{self, Refused},
     class::Word,
+    global::{self, Share},
+    pressure,
+    lookup::{Source, Who},
+    refuse::Refusal,
+    table::{Newcomer, Place, Way},
 };
 
-use crate::{
-    account, atomic,
-    calls::{
-        throttler_admit, throttler_check, throttler_convert, throttler_insert, throttler_rebase,
-        throttler_undo,
-    },
-    maps,
-};
+use crate::{arrival::Arrival, calls, maps, words::KernelWords};
 
-const SECOND: u64 = 1_000_000_000;
+/// The table, as one packet uses it. The packet and the clock that the core hands to its functions are
+/// the arrival's: handing on the arrival keeps them to five arguments.
+pub(crate) struct KernelSlots<'a>(pub(crate) &'a Arrival);
 
-/// Both tables, one a family.
-pub(crate) struct KernelSlots {
-    /// Interface that the packet came in by, for events.
-    pub(crate) ifindex: u32,
-}
-
-impl Slots for KernelSlots {
-    type Slot = KernelSlot;
+impl Slots for KernelSlots<'_> {
+    type Words = KernelWords;
 
     #[inline(always)]
-    fn find(&self, family: Family, key: &SourceKey) -> Option<KernelSlot> {
-        let record = match family {
-            Family::V4 => maps::SOURCES_V4.get_ptr_mut(key),
-            Family::V6 => maps::SOURCES_V6.get_ptr_mut(key),
-        };
-        record.map(KernelSlot)
+    fn head(&self) -> Option<&TableHead> {
+        maps::TABLE.get(0)
     }
 
     #[inline(always)]
-    fn tell(&self, refusal: &Refusal) {
-        account::tell(self.ifindex, refusal);
+    fn set(&self, index: u32) -> Option<KernelWords> {
+        let set = maps::SOURCES.get_ptr_mut(index)?;
+        // SAFETY: a value of the map.
+        unsafe { KernelWords::from_ptr(set) }
     }
 
     #[inline(always)]
-    fn claim(&self, family: Family, key: &SourceKey) -> Option<KernelSlot> {
-        throttler_insert(key, u32::from(family.number()));
-        // Where another CPU was first, that failed and its slot is found.
-        self.find(family, key)
-    }
-}
-
-/// A slot by the address of its record, valid for this run of the program: a map value's memory
-/// outlives the run even where its key is evicted meanwhile.
-pub(crate) struct KernelSlot(*mut SlotRecord);
-
-impl Slot for KernelSlot {
-    #[inline(always)]
-    fn tat(&self, index: usize) -> u64 {
-        // SAFETY: `word` stays inside the record (index is below 4); its words are aligned.
-        unsafe { atomic::load(self.tat_word(index)) }
-    }
-
-    #[inline(always)]
-    fn advance(&self, index: usize, current: u64, next: u64) -> bool {
-        // SAFETY: as in `tat`.
-        unsafe { atomic::compare_exchange(self.tat_word(index), current, next) }
-    }
-
-    #[inline(always)]
-    fn retreat(&self, index: usize, ticks: u64) {
-        // SAFETY: as in `tat`.
-        unsafe { atomic::add(self.tat_word(index), ticks.wrapping_neg()) }
-    }
-
-    #[inline(always)]
-    fn class(&self) -> Word {
-        // SAFETY: a field of the record.
-        Word(unsafe { atomic::load(&raw const (*self.0).class) })
-    }
-
-    #[inline(always)]
-    fn replace_class(&self, current: Word, next: Word) -> bool {
-        // SAFETY: a field of the record.
-        unsafe { atomic::compare_exchange(&raw mut (*self.0).class, current.0, next.0) }
-    }
-
-    #[inline(always)]
-    fn count_passed(&self, bytes: u64, now: u64) {
-        // SAFETY: fields of the record.
-        unsafe {
-            atomic::add(&raw mut (*self.0).passed.packets, 1);
-            atomic::add(&raw mut (*self.0).passed.bytes, bytes);
-            atomic::store(&raw mut (*self.0).last_seen, now);
-        }
-    }
-
-    #[inline(always)]
-    fn count_refused(&self, bytes: u64, now: u64, dropped: bool) {
-        // SAFETY: fields of the record.
-        unsafe {
-            atomic::add(&raw mut (*self.0).refused, 1);
-            if dropped {
-                atomic::add(&raw mut (*self.0).dropped.packets, 1);
-                atomic::add(&raw mut (*self.0).dropped.bytes, bytes);
-            } else {
-                atomic::add(&raw mut (*self.0).passed.packets, 1);
-                atomic::add(&raw mut (*self.0).passed.bytes, bytes);
-            }
-            atomic::store(&raw mut (*self.0).last_seen, now);
-        }
-    }
-
-    #[inline(always)]
-    fn claim_event(&self, now: u64) -> Option<(u64, u64)> {
-        // SAFETY: fields of the record; `told` is written by the winner of the swap alone.
-        unsafe {
-            let at = atomic::load(&raw const (*self.0).event_at);
-            if (at != 0 && now < at.wrapping_add(SECOND))
-                || !atomic::compare_exchange(&raw mut (*self.0).event_at, at, now)
-            {
-                return None;
-            }
-            let total = atomic::load(&raw const (*self.0).refused);
-            let told = atomic::load(&raw const (*self.0).told);
-            atomic::store(&raw mut (*self.0).told, total);
-            Some((total.wrapping_sub(told), total))
-        }
-    }
-
-    #[inline(always)]
-    fn check(&self, row: &Row, packet: &Packet, now: u64) -> Result<(), Refused> {
-        charge::decode(throttler_check(row, self.0, packet, now))
-    }
-
-    #[inline(always)]
-    fn admit(&self, row: &Row, packet: &Packet, now: u64) -> Result<(), Refused> {
-        charge::decode(throttler_admit(row, self.0, packet, now))
-    }
-
-    #[inline(always)]
-    fn rebase<P: Policies>(&self, policy: &P, change: Change, now: u64) {
-        throttler_rebase(
+    fn tell<C: Clock>(&self, _: &PolicyHead, _: &Packet, _: &C, notice: &Notice) {
+        let flags = u64::from(notice.kind as u8)
+            | u64::from(notice.reason as u8) << 8
+            | u64::from(notice.scope) << 16
+            | u64::from(notice.limit) << 24
+            | u64::from(notice.plan) << 32
+            | u64::from(notice.monitored) << 48;
+        calls::throttler_tell(
             self.0,
-            policy.bank(),
-            change.row | change.from << 16,
-            change.age,
-            now,
+            flags,
+            notice.refused | notice.bans << 32,
+            notice.refused_total,
+            notice.retry_after,
         );
     }
 
     #[inline(always)]
-    fn convert(ticks: u64, from: &Scale, to: &Scale, most: u64) -> u64 {
-        throttler_convert(ticks, from, to, most)
+    fn meet<P: Policies, C: Clock>(
+        &self,
+        _: &P,
+        _: &Packet,
+        _: &C,
+        who: Who,
+    ) -> Source {
+        calls::throttler_meet(
+            self.0,
+            u32::from(who.scope),
+            u32::from(who.parent),
+            who.class.0,
+        );
+        self.0.met.get()
     }
 
     #[inline(always)]
-    fn units(ticks: u64, scale: &Scale) -> u64 {
-        throttler_convert(ticks, scale, core::ptr::null(), ticks)
+    fn search(&self, place: &Place, addr: &Addr) -> u64 {
+        calls::throttler_search(place.sets[0], place.sets[1], place.wanted, addr)
     }
 
     #[inline(always)]
-    fn undo(&self, row: &Row, packet: &Packet) {
-        throttler_undo(row, self.0, packet);
-    }
-}
-
-impl KernelSlot {
-    #[inline(always)]
-    fn tat_word(&self, index: usize) -> *mut u64 {
-        // SAFETY: `tat` is the first field and has four words; the mask keeps the index among them.
-        unsafe { (&raw mut (*self.0).tat).cast::<u64>().add(index & 3) }
+    fn claim(&self, place: &Place, newcomer: &Newcomer) -> u64 {
+        calls::throttler_claim(
+            u64::from(place.sets[0]) | u64::from(place.sets[1]) << 32,
+            place.wanted,
+            &newcomer.addr,
+            newcomer.class.0,
+            newcomer.now,
+        )
     }
 
-    /// A slot from a pointer that the verifier takes for possibly null.
-    ///
-    /// # Safety
-    /// Null, or a record of the source table.
     #[inline(always)]
-    pub(crate) unsafe fn from_ptr(record: *mut SlotRecord) -> Option<Self> {
-        (!record.is_null()).then_some(Self(record))
+    fn check(
+        &self,
+        row: &Row,
+        way: &Way<KernelWords>,
+        _: &Packet,
+        at: u64,
+    ) -> Result<(), Refused> {
+        charge::decode(calls::throttler_check(
+            row,
+            way.words.as_ptr(),
+            self.0,
+            way.handle,
+            at,
+        ))
+    }
+
+    #[inline(always)]
+    fn admit<C: Clock>(
+        &self,
+        row: &Row,
+        way: &Way<KernelWords>,
+        _: &Packet,
+        _: &C,
+    ) -> Result<(), Refused> {
+        charge::decode(calls::throttler_admit(
+            row,
+            way.words.as_ptr(),
+            self.0,
+            way.handle,
+        ))
+    }
+
+    #[inline(always)]
+    fn undo(&self, row: &Row, way: &Way<KernelWords>, _: &Packet) {
+        calls::throttler_undo(row, way.words.as_ptr(), self.0, way.handle);
+    }
+
+    #[inline(always)]
+    fn renew<P: Policies>(
+        &self,
+        _: &P,
+        way: &Way<KernelWords>,
+        base: u32,
+        word: Word,
+        _: u64,
+    ) -> bool {
+        calls::throttler_renew(way.words.as_ptr(), self.0, way.handle, base, word.0) != 0
+    }
+
+    #[inline(always)]
+    fn charge_global<P: Policies, C: Clock>(
+        &self,
+        _: &P,
+        _: &Packet,
+        _: &C,
+        scope: u8,
+        protected: bool,
+    ) -> Result<Share, Refused> {
+        let protected = u32::from(protected);
+        global::decode(calls::throttler_global(self.0, u32::from(scope), protected))
+    }
+
+    #[inline(always)]
+    fn undo_global<P: Policies>(&self, _: &P, _: &Packet, scope: u8, share: Share) {
+        calls::throttler_undo_global(self.0, u32::from(scope), share as u32);
+    }
+
+    #[inline(always)]
+    fn admit_newcomer<P: Policies, C: Clock>(
+        &self,
+        _: &P,
+        _: &Packet,
+        _: &C,
+        scope: u8,
+        _: &Source,
+    ) -> Result<(), Refused> {
+        charge::decode(calls::throttler_newcomer(self.0, u32::from(scope)))
+    }
+
+    #[inline(always)]
+    fn refuse_newcomer(&self, packet: &Packet, at: u64) -> (u64, u64) {
+        pressure::refused(self, packet, at)
+    }
+
+    #[inline(always)]
+    fn refuse<P: Policies, C: Clock>(
+        &self,
+        _: &P,
+        way: &Way<KernelWords>,
+        _: &Packet,
+        _: &C,
+        refusal: &Refusal,
+    ) -> bool {
+        let flags = u64::from(refusal.why as u8)
+            | u64::from(refusal.monitored) << 8
+            | u64::from(refusal.scope) << 16
+            | u64::from(refusal.refused.limit) << 24
+            | u64::from(refusal.plan) << 32;
+        calls::throttler_refuse(
+            way.words.as_ptr(),
+            self.0,
+            way.handle,
+            flags,
+            refusal.refused.wait,
+        ) != 0
+    }
+
+    #[inline(always)]
+    fn strike<P: Policies>(&self, _: &P, way: &Way<KernelWords>, at: u64) -> u64 {
+        calls::throttler_strike(way.words.as_ptr(), self.0, way.handle, at)
+    }
+
+    #[inline(always)]
+    fn widen<P: Policies, C: Clock>(&self, _: &P, _: &Packet, _: &C, scope: u8) {
+        calls::throttler_widen(self.0, u32::from(scope));
+    }
+
+    #[inline(always)]
+    fn is_prefix_banned<P: Policies, C: Clock>(
+        &self,
+        _: &P,
+        _: &Packet,
+        _: &C,
+        scope: u8,
+    ) -> bool {
+        calls::throttler_prefix_banned(self.0, u32::from(scope)) != 0
     }
 }

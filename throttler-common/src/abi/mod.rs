@@ -14,13 +14,15 @@ pub use addr::Addr;
 pub use class::{CLASS_KEY_LEAD, ClassChain, ClassKey, ClassStep, chain_flag};
 pub use history::{History, LimitHistory, Scale};
 pub use policy::{
-    Cells, DescriptionChunk, Destination, LimitParams, PolicyHead, PortClasses, Row, active,
+    AbuseParams, Cells, DescriptionChunk, Destination, LimitParams, PolicyHead, PortClasses, Row, active,
     head_flag, row_flag, unit,
 };
-pub use source::{Event, ScopeCounters, SlotRecord, SourceKey, Stats, Tally};
+pub use source::{
+    Event, Region, SET_WORDS, ScopeCounters, Set, SlotRecord, Stats, TableHead, Tally, WAYS, region,
+};
 
 /// Version of everything in this module; part of the pin path `v<abi>`.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Names of the maps, as the kernel and the pin directory know them.
 pub mod map {
@@ -44,10 +46,10 @@ pub mod map {
     pub const COUNTERS: &str = "COUNTERS";
     /// Per-CPU `array[1]` of [`super::Stats`].
     pub const STATS: &str = "STATS";
-    /// LRU hash from [`super::SourceKey`] to [`super::SlotRecord`], IPv4 sources.
-    pub const SOURCES_V4: &str = "SOURCES_V4";
-    /// LRU hash from [`super::SourceKey`] to [`super::SlotRecord`], IPv6 sources.
-    pub const SOURCES_V6: &str = "SOURCES_V6";
+    /// `array[1]` of [`super::TableHead`].
+    pub const TABLE: &str = "TABLE";
+    /// `array` of [`super::Set`], which userspace maps: the source table.
+    pub const SOURCES: &str = "SOURCES";
     /// Ring buffer of [`super::Event`].
     pub const EVENTS: &str = "EVENTS";
     /// `array[2 * 256]` of [`super::DescriptionChunk`], for userspace alone: names of one generation.
@@ -64,8 +66,8 @@ pub mod map {
         CLASSES,
         COUNTERS,
         STATS,
-        SOURCES_V4,
-        SOURCES_V6,
+        TABLE,
+        SOURCES,
         EVENTS,
         DESCRIPTION,
     ];
@@ -100,6 +102,21 @@ pub const NO_LIMIT: u8 = 0xff;
 /// Added to a limit's index where the limit is the layer's, not the scope's.
 pub const LAYER_LIMIT: u8 = 0x80;
 
+/// Added to a limit's index where it is one of the scope's `global` limits.
+pub const GLOBAL_LIMIT: u8 = 0x40;
+
+/// Parent prefixes, in bits, by family: what an overflowing source is charged to, and what a wider ban
+/// takes in.
+pub const PARENT_PREFIX: [u8; 2] = [24, 48];
+/// Their masks.
+pub const PARENT_MASK: [Addr; 2] = [
+    Addr::from_v4([0xff, 0xff, 0xff, 0]),
+    Addr::from_bytes([
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ]),
+];
+/// Times of last packets are kept in units of 2^26 ns (67 ms).
+pub const SEEN_SHIFT: u32 = 26;
 /// Fraction bits of a tick: theoretical arrival times are kept in 1/64 ns, which spans 9 years of
 /// uptime in a `u64`.
 pub const TICK_SHIFT: u32 = 6;
@@ -107,15 +124,17 @@ pub const TICK_SHIFT: u32 = 6;
 pub const UNTIL_SHIFT: u32 = 28;
 
 const _: () = {
-    assert!(size_of::<PolicyHead>() == 328);
+    assert!(size_of::<PolicyHead>() == 376);
     assert!(size_of::<Destination>() == 40);
     assert!(size_of::<LimitParams>() == 24);
     assert!(size_of::<Row>() == 128);
     assert!(size_of::<History>() == 192);
     assert!(size_of::<ClassKey>() == 24);
     assert!(size_of::<ClassChain>() == 52);
-    assert!(size_of::<SourceKey>() == 24);
-    assert!(size_of::<SlotRecord>() == 112);
+    assert!(size_of::<Set>() == 1024);
+    assert!(size_of::<Set>() / WAYS == 128);
+    assert!(size_of::<TableHead>() == 256);
+    assert!(size_of::<Stats>() == 56);
     assert!(size_of::<ScopeCounters>() == 192);
     assert!(size_of::<Event>() == 64);
 };

@@ -34,6 +34,31 @@ pub struct PolicyHead {
     pub protocol_stride: u32,
     /// Protocol number to protocol class.
     pub protocol_class: [u8; 256],
+    /// Index of the row of scope 0's `global` limits; those of the other scopes follow.
+    pub global_rows: u32,
+    /// Index of the row of scope 0's share for protected plans; those of the other scopes follow.
+    pub reserved_rows: u32,
+    /// When the datapath bans.
+    pub abuse: AbuseParams,
+}
+
+/// When the datapath bans, and for how long. Times are in moments
+/// ([`ban::MOMENT_SHIFT`](crate::ban::MOMENT_SHIFT)).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AbuseParams {
+    /// Refusals that make a ban; 0: none does.
+    pub refusals: u32,
+    /// Banned sources of one parent prefix that have it banned; 0: none does.
+    pub wider_sources: u32,
+    /// The time in which the refusals count.
+    pub within: u64,
+    /// The first ban.
+    pub ban_for: u64,
+    /// The longest.
+    pub ban_max: u64,
+    /// The time in which the banned sources count.
+    pub wider_within: u64,
 }
 
 /// Bits of [`PolicyHead::flags`].
@@ -124,6 +149,10 @@ pub struct Row {
 pub mod row_flag {
     /// What would be dropped passes as `monitored`.
     pub const MONITOR: u8 = 1;
+    /// The scope has `global` limits.
+    pub const GLOBAL: u8 = 2;
+    /// The plan is served from the share that they keep for protected plans first.
+    pub const PROTECTED: u8 = 4;
 }
 
 /// A piece of the description of a generation: JSON, zero-filled at the end.

@@ -131,6 +131,9 @@ pub(super) fn assemble(
         destination_stride: classified.destination_stride,
         protocol_stride: classified.protocol_stride,
         protocol_class: classified.protocol_class,
+        global_rows: 0,
+        reserved_rows: 0,
+        abuse: throttler_common::abi::AbuseParams::default(),
     };
     PolicyTables {
         head,

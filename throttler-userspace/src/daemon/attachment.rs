@@ -69,12 +69,19 @@ fn undo(pins: &Pins) {
 
 fn attach(pins: &Pins, args: &RunArgs, config: &Config) -> Result<Attached> {
     link::check(pins, args.xdp_mode)?;
-    let loaded = load::load(pins, load::PROGRAM, config.max_sources)?;
+    let mut loaded = load::load(pins, load::PROGRAM, config.max_sources)?;
     match &loaded.reuse {
         Reuse::Fresh => {}
         Reuse::Adopted => log::info!(
             "{}: adopted the pinned maps; buckets and counters go on",
             pins.iface
+        ),
+        Reuse::Resized(resize) => log::info!(
+            "{}: a source table with room for {} sources of each family; {} buckets go on, {} found no room",
+            pins.iface,
+            loaded.tables.sources.capacity(),
+            resize.kept,
+            resize.lost
         ),
         Reuse::Replaced(why) => {
             log::warn!(
@@ -91,6 +98,9 @@ fn attach(pins: &Pins, args: &RunArgs, config: &Config) -> Result<Attached> {
         description.generation
     );
     let done = link::attach(pins, loaded.program.as_fd(), args.xdp_mode)?;
+    if let Reuse::Resized(resize) = std::mem::replace(&mut loaded.reuse, Reuse::Adopted) {
+        resize.finish(pins, &loaded.tables.sources)?;
+    }
     if let Some(why) = &done.fallback {
         log::warn!(
             "{}: native XDP is not to be had ({why}); running in generic mode, which costs more a packet",

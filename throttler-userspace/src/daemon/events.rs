@@ -84,7 +84,8 @@ fn decode(mut bytes: &[u8]) -> Option<Event> {
     Some(Event {
         at,
         source: Addr::from_bytes(source),
-        refused: bytes.get_u64_ne(),
+        refused: bytes.get_u32_ne(),
+        bans: bytes.get_u32_ne(),
         refused_total: bytes.get_u64_ne(),
         retry_after: bytes.get_u64_ne(),
         generation: bytes.get_u32_ne(),
@@ -95,6 +96,6 @@ fn decode(mut bytes: &[u8]) -> Option<Event> {
         reason: bytes.get_u8(),
         family: bytes.get_u8(),
         monitored: bytes.get_u8(),
-        reserved: bytes.get_u8(),
+        kind: bytes.get_u8(),
     })
 }

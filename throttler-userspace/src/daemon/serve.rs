@@ -15,6 +15,7 @@ use super::signals::{Signals, Told};
 use super::{RunArgs, metrics, policy};
 use crate::cli::Common;
 use crate::config::OnExit;
+use crate::kernel::geometry;
 use crate::kernel::pins::Pins;
 
 pub(super) async fn serve(
@@ -118,9 +119,9 @@ async fn read(
 fn reload(args: &RunArgs, one: &mut Attached, common: &Common) -> Option<OnExit> {
     let iface = &one.pins.iface;
     let generation = one.description.generation;
-    let room = one.tables.sources[0].info.max_entries;
+    let room = one.tables.sources.capacity();
     let published = policy::load(args, common.color.on_stderr()).and_then(|config| {
-        if config.max_sources != room {
+        if geometry::capacity(&geometry::layout(config.max_sources, [0; 7])) != room {
             log::warn!(
                 "{iface}: max_sources {} takes effect at the next start; until then it is {room}",
                 config.max_sources

@@ -4,7 +4,9 @@
 mod frame;
 mod policy;
 mod slots;
+mod words;
 
 pub use frame::SliceFrame;
 pub use policy::HostPolicy;
-pub use slots::{HostSlot, HostSlots};
+pub use slots::{HostSlots, Told};
+pub use words::HostWords;

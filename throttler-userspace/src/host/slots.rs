@@ -1,145 +1,86 @@
 //! A source table in memory.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::rc::Rc;
+use std::cell::RefCell;
+use std::sync::atomic::AtomicU64;
 
-use throttler_common::abi::{MAX_LIMITS, SlotRecord, SourceKey};
-use throttler_common::class::Word;
-use throttler_common::{Family, Refusal, Slot, Slots};
+use throttler_common::abi::{Addr, PolicyHead, SET_WORDS, SlotRecord, TableHead, WAYS, region};
+use throttler_common::table::{self, Place};
+use throttler_common::{Clock, Family, Notice, Packet, Slots};
 
-const SECOND: u64 = 1_000_000_000;
+use super::words::HostWords;
+use crate::kernel::geometry;
 
-type Records = HashMap<(Family, SourceKey), Rc<Cell<SlotRecord>>>;
+/// Something told, with what the kernel's program takes from the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What.
+    pub notice: Notice,
+    /// Monotonic nanoseconds.
+    pub at: u64,
+    /// Of whom.
+    pub source: Addr,
+    /// Its family.
+    pub family: Family,
+    /// The generation that decided.
+    pub generation: u32,
+}
 
-/// Both tables; sources are added until both together hold `capacity`.
+/// The same table as the kernel's, in memory. One thread uses it at a time.
 pub struct HostSlots {
-    records: RefCell<Records>,
-    capacity: usize,
+    head: TableHead,
+    words: Vec<AtomicU64>,
     /// What was told, in order.
-    pub told: RefCell<Vec<Refusal>>,
+    pub told: RefCell<Vec<Told>>,
 }
 
 impl HostSlots {
-    /// Empty tables of `capacity` sources in all.
+    /// An empty table that is laid out as `head` says: with the kernel's, each source has the same place here
+    /// as there.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub fn new(head: TableHead) -> Self {
+        let words = geometry::total_sets(&head) as usize * SET_WORDS;
         Self {
-            records: RefCell::default(),
-            capacity,
+            head,
+            words: std::iter::repeat_with(AtomicU64::default)
+                .take(words)
+                .collect(),
             told: RefCell::default(),
         }
     }
 
     /// A source's record.
     #[must_use]
-    pub fn record(&self, family: Family, key: &SourceKey) -> Option<SlotRecord> {
-        self.records.borrow().get(&(family, *key)).map(|r| r.get())
+    pub fn record(&self, family: Family, addr: &Addr, scope: u8) -> Option<SlotRecord> {
+        let region = &self.head.regions[region::SOURCES + family.index()];
+        let place = Place::of(&self.head, region, addr, scope);
+        place.sets.into_iter().find_map(|set| {
+            let words = HostWords::of(&self.words, set)?;
+            let found = (0..WAYS).filter_map(|way| table::record(&words, way));
+            found
+                .into_iter()
+                .find(|record| record.addr == *addr && record.scope == scope)
+        })
     }
 }
 
-impl Slots for HostSlots {
-    type Slot = HostSlot;
+impl<'a> Slots for &'a HostSlots {
+    type Words = HostWords<'a>;
 
-    fn find(&self, family: Family, key: &SourceKey) -> Option<HostSlot> {
-        let records = self.records.borrow();
-        records.get(&(family, *key)).cloned().map(HostSlot)
+    fn head(&self) -> Option<&TableHead> {
+        Some(&self.head)
     }
 
-    fn tell(&self, refusal: &Refusal) {
-        self.told.borrow_mut().push(*refusal);
+    fn set(&self, index: u32) -> Option<HostWords<'a>> {
+        HostWords::of(&self.words, index)
     }
 
-    fn claim(&self, family: Family, key: &SourceKey) -> Option<HostSlot> {
-        let mut records = self.records.borrow_mut();
-        if records.len() >= self.capacity && !records.contains_key(&(family, *key)) {
-            return None;
-        }
-        let record = records.entry((family, *key)).or_default();
-        Some(HostSlot(Rc::clone(record)))
-    }
-}
-
-/// One slot. One thread uses it at a time, so that plain reads and writes are atomic here.
-pub struct HostSlot(Rc<Cell<SlotRecord>>);
-
-impl HostSlot {
-    fn change<R>(&self, change: impl FnOnce(&mut SlotRecord) -> R) -> R {
-        let mut record = self.0.get();
-        let result = change(&mut record);
-        self.0.set(record);
-        result
-    }
-}
-
-impl Slot for HostSlot {
-    fn tat(&self, index: usize) -> u64 {
-        self.0.get().tat[index % MAX_LIMITS]
-    }
-
-    fn advance(&self, index: usize, current: u64, next: u64) -> bool {
-        self.change(|record| {
-            let tat = &mut record.tat[index % MAX_LIMITS];
-            let same = *tat == current;
-            if same {
-                *tat = next;
-            }
-            same
-        })
-    }
-
-    fn retreat(&self, index: usize, ticks: u64) {
-        self.change(|record| {
-            let tat = &mut record.tat[index % MAX_LIMITS];
-            *tat = tat.wrapping_sub(ticks);
+    fn tell<C: Clock>(&self, head: &PolicyHead, packet: &Packet, clock: &C, notice: &Notice) {
+        self.told.borrow_mut().push(Told {
+            notice: *notice,
+            at: clock.exact(),
+            source: notice.source(head, packet),
+            family: packet.family(),
+            generation: head.generation,
         });
-    }
-
-    fn class(&self) -> Word {
-        Word(self.0.get().class)
-    }
-
-    fn replace_class(&self, current: Word, next: Word) -> bool {
-        self.change(|record| {
-            let same = record.class == current.0;
-            if same {
-                record.class = next.0;
-            }
-            same
-        })
-    }
-
-    fn count_passed(&self, bytes: u64, now: u64) {
-        self.change(|record| {
-            record.passed.packets += 1;
-            record.passed.bytes += bytes;
-            record.last_seen = now;
-        });
-    }
-
-    fn count_refused(&self, bytes: u64, now: u64, dropped: bool) {
-        self.change(|record| {
-            record.refused += 1;
-            let tally = if dropped {
-                &mut record.dropped
-            } else {
-                &mut record.passed
-            };
-            tally.packets += 1;
-            tally.bytes += bytes;
-            record.last_seen = now;
-        });
-    }
-
-    fn claim_event(&self, now: u64) -> Option<(u64, u64)> {
-        self.change(|record| {
-            if record.event_at != 0 && now < record.event_at.wrapping_add(SECOND) {
-                return None;
-            }
-            record.event_at = now;
-            let fresh = record.refused.wrapping_sub(record.told);
-            record.told = record.refused;
-            Some((fresh, record.refused))
-        })
     }
 }

@@ -1,16 +1,18 @@
 //! Loads the object: makes the maps or reuses the pinned ones, and has the program verified.
 
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use aya::programs::{ProgramError, Xdp};
 use aya::{EbpfLoader, VerifierLogLevel};
 use aya_log::EbpfLogger;
-use throttler_common::abi::map;
+use throttler_common::abi::{TableHead, map};
 
+use super::geometry;
 use super::map::Map;
 use super::pins::Pins;
+use super::resize::Resize;
+use super::sources::Sources;
 use super::sys::{self, MapInfo};
 use super::tables::Tables;
 
@@ -20,18 +22,26 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("THROTTLER_OBJECT"));
 /// The global that turns the program's own log on.
 const TRACE: &str = "TRACE";
 
+/// The global that says how old the program's coarse clock may be.
+const CLOCK_LAG: &str = "CLOCK_LAG";
+
+/// The maps that a resize makes anew.
+const OF_SOURCES: [&str; 2] = [map::TABLE, map::SOURCES];
+
 /// What interfaces run.
 pub const PROGRAM: &str = "throttler";
 /// The same at a given time, for test runs.
 pub const PROGRAM_AT: &str = "throttler_at";
 
 /// What became of earlier pins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Reuse {
     /// There were none.
     Fresh,
     /// Buckets, counters and names go on.
     Adopted,
+    /// The same with a source table of another size; [`Resize::finish`] once the program is attached.
+    Resized(Box<Resize>),
     /// They could not be used, and were removed; why.
     Replaced(String),
 }
@@ -49,49 +59,85 @@ pub struct Loaded {
 }
 
 /// Loads `program` with maps pinned at `pins`. Pinned maps are reused if every one is there and has
-/// this version's type and sizes and the policy's number of sources; otherwise all are made anew, and
-/// only when they and the program are loaded is what was there taken off: where the kernel has no
-/// room for larger maps, the smaller ones go on enforcing.
+/// this version's type and sizes. Where only the policy's number of sources is another, the source table
+/// alone is made anew, and filled from the old one. Otherwise all are made anew, and only when they and
+/// the program are loaded is what was there taken off: where the kernel has no room for larger maps,
+/// the smaller ones go on enforcing.
 ///
 /// # Errors
 /// The kernel refuses the object, or the pins cannot be made.
 pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
-    let Some(why) = unusable(pins, max_sources)? else {
-        let reuse = if pins.exist() {
-            Reuse::Adopted
-        } else {
-            Reuse::Fresh
-        };
-        return load_at(pins, program, max_sources, reuse);
-    };
     let staging = pins.staging();
     if staging.exist() {
         staging.remove()?;
     }
-    let loaded = load_at(&staging, program, max_sources, Reuse::Replaced(why));
-    if loaded.is_err() && staging.exist() {
-        staging.remove()?;
+    match unusable(pins, max_sources)? {
+        None => {
+            let reuse = if pins.exist() {
+                Reuse::Adopted
+            } else {
+                Reuse::Fresh
+            };
+            load_at(pins, pins, program, max_sources, reuse)
+        }
+        Some(Unusable::Sources) => {
+            let loaded = load_at(pins, &staging, program, max_sources, Reuse::Adopted);
+            if loaded.is_err() && staging.exist() {
+                staging.remove()?;
+            }
+            let mut loaded = loaded?;
+            let old = Sources::open(&pins.dir, Tables::head(&pins.dir)?)?;
+            let resize = Resize::begin(old, staging, &loaded.tables.sources);
+            loaded.reuse = Reuse::Resized(Box::new(resize));
+            Ok(loaded)
+        }
+        Some(Unusable::All(why)) => {
+            let reuse = Reuse::Replaced(why);
+            let loaded = load_at(&staging, &staging, program, max_sources, reuse);
+            if loaded.is_err() && staging.exist() {
+                staging.remove()?;
+            }
+            let loaded = loaded?;
+            pins.remove()?;
+            staging.rename_to(pins)?;
+            Ok(loaded)
+        }
     }
-    let loaded = loaded?;
-    pins.remove()?;
-    staging.rename_to(pins)?;
-    Ok(loaded)
 }
 
-fn load_at(pins: &Pins, program: &str, max_sources: u32, reuse: Reuse) -> Result<Loaded> {
+/// Loads with the source table pinned at `sources` and all other maps at `pins`.
+fn load_at(
+    pins: &Pins,
+    sources: &Pins,
+    program: &str,
+    max_sources: u32,
+    reuse: Reuse,
+) -> Result<Loaded> {
     pins.create()?;
+    sources.create()?;
     let mut loader = EbpfLoader::new();
     loader.verifier_log_level(VerifierLogLevel::STATS);
-    loader.map_max_entries(map::SOURCES_V4, max_sources);
-    loader.map_max_entries(map::SOURCES_V6, max_sources);
+    let head = geometry::layout(max_sources, seed(pins)?);
+    loader.map_max_entries(map::SOURCES, geometry::total_sets(&head));
     for name in map::ALL {
-        loader.map_pin_path(name, pins.map(name));
+        let at = if OF_SOURCES.contains(&name) {
+            sources
+        } else {
+            pins
+        };
+        loader.map_pin_path(name, at.map(name));
     }
     let traced = u8::from(log::log_enabled!(log::Level::Trace));
     loader.override_global(TRACE, &traced, true);
+    let lag = 2 * sys::tick_ns();
+    loader.override_global(CLOCK_LAG, &lag, true);
     let mut object = loader
         .load(OBJECT)
         .context("the kernel refused the program's maps (is BPF enabled, and memory left?)")?;
+    let table: Map<u32, TableHead> = Map::open(&sources.map(map::TABLE))?;
+    if table.get(&0)?.is_none_or(|head| head.seed == [0; 7]) {
+        table.set(&0, &head).context("laying out the source table")?;
+    }
     let xdp: &mut Xdp = object
         .program_mut(program)
         .ok_or_else(|| anyhow!("the object has no program `{program}`"))?
@@ -105,9 +151,20 @@ fn load_at(pins: &Pins, program: &str, max_sources: u32, reuse: Reuse) -> Result
     Ok(Loaded {
         program,
         trace,
-        tables: Tables::open(&pins.dir)?,
+        tables: Tables::open_both(&pins.dir, &sources.dir)?,
         reuse,
     })
+}
+
+/// The key of the hash: that of the pinned table, so that a resize finds its sources, or a new one.
+fn seed(pins: &Pins) -> Result<[u64; 7]> {
+    if pins.map(map::TABLE).exists() {
+        let seed = Tables::head(&pins.dir)?.seed;
+        if seed != [0; 7] {
+            return Ok(seed);
+        }
+    }
+    sys::random_words().context("drawing the key of the source table's hash")
 }
 
 fn verifier_error(error: ProgramError) -> anyhow::Error {
@@ -116,24 +173,43 @@ fn verifier_error(error: ProgramError) -> anyhow::Error {
     )
 }
 
-/// Why the pinned maps cannot be reused; `None` where they can, or where there are none.
-fn unusable(pins: &Pins, max_sources: u32) -> Result<Option<String>> {
+/// Why pinned maps cannot be reused as they are.
+enum Unusable {
+    /// The source table has another size.
+    Sources,
+    /// Something else.
+    All(String),
+}
+
+/// `None` where they can, or where there are none.
+fn unusable(pins: &Pins, max_sources: u32) -> Result<Option<Unusable>> {
     if !pins.exist() {
         return Ok(None);
     }
     if !pins.complete() {
-        return Ok(Some("the pin directory is incomplete".to_owned()));
+        let why = "the pin directory is incomplete".to_owned();
+        return Ok(Some(Unusable::All(why)));
     }
-    for spec in specs(max_sources) {
+    let mut resized = false;
+    let sets = geometry::total_sets(&geometry::layout(max_sources, [0; 7]));
+    for spec in specs(sets) {
         let path = pins.map(spec.name);
         let fd = sys::open_pinned(&path).with_context(|| format!("opening {}", path.display()))?;
         let info =
             sys::map_info(fd.as_fd()).with_context(|| format!("reading {}", path.display()))?;
-        if let Some(why) = spec.differs(&info) {
-            return Ok(Some(why));
+        match spec.differs(&info) {
+            None => {}
+            Some(difference) if difference.is_size && spec.name == map::SOURCES => resized = true,
+            Some(difference) => return Ok(Some(Unusable::All(difference.text))),
         }
     }
-    Ok(None)
+    Ok(resized.then_some(Unusable::Sources))
+}
+
+struct Difference {
+    text: String,
+    /// In the number of entries alone.
+    is_size: bool,
 }
 
 struct Spec {
@@ -141,55 +217,56 @@ struct Spec {
     map_type: u32,
     key_size: usize,
     value_size: usize,
+    flags: u32,
     max_entries: usize,
 }
 
 impl Spec {
-    fn differs(&self, info: &MapInfo) -> Option<String> {
+    fn differs(&self, info: &MapInfo) -> Option<Difference> {
         let found = [
             info.map_type,
             info.key_size,
             info.value_size,
+            info.flags,
             info.max_entries,
         ];
         let ours = [
             self.map_type,
             self.key_size as u32,
             self.value_size as u32,
+            self.flags,
             self.max_entries as u32,
         ];
-        let names = ["type", "key size", "value size", "entries"];
+        let names = ["type", "key size", "value size", "flags", "entries"];
         let (what, found, ours) = names
             .iter()
             .zip(found)
             .zip(ours)
             .map(|((what, found), ours)| (what, found, ours))
             .find(|(_, found, ours)| found != ours)?;
-        Some(format!("map {} has {what} {found}, not {ours}", self.name))
+        Some(Difference {
+            text: format!("map {} has {what} {found}, not {ours}", self.name),
+            is_size: *what == "entries",
+        })
     }
 }
 
 const ARRAY: u32 = 2;
 const PERCPU_ARRAY: u32 = 6;
-const LRU_HASH: u32 = 9;
 const LPM_TRIE: u32 = 11;
 const RINGBUF: u32 = 27;
+const NO_PREALLOC: u32 = 1;
+const MMAPABLE: u32 = 1 << 10;
 
-fn specs(max_sources: u32) -> Vec<Spec> {
+fn specs(sets: u32) -> Vec<Spec> {
     use throttler_common::abi::*;
     let array = |name, value_size, max_entries| Spec {
         name,
         map_type: ARRAY,
         key_size: 4,
         value_size,
+        flags: 0,
         max_entries,
-    };
-    let sources = |name| Spec {
-        name,
-        map_type: LRU_HASH,
-        key_size: size_of::<SourceKey>(),
-        value_size: size_of::<SlotRecord>(),
-        max_entries: max_sources as usize,
     };
     vec![
         array(map::ACTIVE, 8, 2),
@@ -208,6 +285,7 @@ fn specs(max_sources: u32) -> Vec<Spec> {
             map_type: LPM_TRIE,
             key_size: size_of::<ClassKey>(),
             value_size: size_of::<ClassChain>(),
+            flags: NO_PREALLOC,
             max_entries: MAX_CLASSES,
         },
         Spec {
@@ -218,13 +296,17 @@ fn specs(max_sources: u32) -> Vec<Spec> {
             map_type: PERCPU_ARRAY,
             ..array(map::STATS, size_of::<Stats>(), 1)
         },
-        sources(map::SOURCES_V4),
-        sources(map::SOURCES_V6),
+        array(map::TABLE, size_of::<TableHead>(), 1),
+        Spec {
+            flags: MMAPABLE,
+            ..array(map::SOURCES, size_of::<Set>(), sets as usize)
+        },
         Spec {
             name: map::EVENTS,
             map_type: RINGBUF,
             key_size: 0,
             value_size: 0,
+            flags: 0,
             max_entries: EVENT_RING_BYTES,
         },
         array(
@@ -233,12 +315,4 @@ fn specs(max_sources: u32) -> Vec<Spec> {
             BANKS * DESCRIPTION_CHUNKS,
         ),
     ]
-}
-
-/// The number of sources that the pinned table has room for, if one is pinned.
-#[must_use]
-pub fn pinned_sources(dir: &Path) -> Option<u32> {
-    use throttler_common::abi::{SlotRecord, SourceKey};
-    let map = Map::<SourceKey, SlotRecord>::open(&dir.join(map::SOURCES_V4)).ok()?;
-    Some(map.info.max_entries)
 }

@@ -1,6 +1,7 @@
 //! Everything that touches the kernel: system calls, pins, maps, links, loading and publishing.
 
 pub mod checks;
+pub mod geometry;
 pub mod interface;
 pub mod link;
 pub mod load;
@@ -8,5 +9,7 @@ pub mod map;
 pub mod monotonic;
 pub mod pins;
 pub mod publish;
+pub mod resize;
+pub mod sources;
 pub mod sys;
 pub mod tables;

@@ -5,10 +5,12 @@ use std::path::Path;
 use anyhow::Result;
 use throttler_common::abi::{
     self, Cells, ClassChain, ClassKey, DescriptionChunk, Destination, History, PolicyHead,
-    PortClasses, Row, ScopeCounters, SlotRecord, SourceKey, Stats, map,
+    PortClasses, Row, ScopeCounters, Stats, TableHead, map,
 };
 
+use super::geometry;
 use super::map::Map;
+use super::sources::Sources;
 
 /// One interface's maps.
 #[derive(Debug)]
@@ -33,8 +35,8 @@ pub struct Tables {
     pub counters: Map<u32, ScopeCounters>,
     /// Statistics.
     pub stats: Map<u32, Stats>,
-    /// Source tables by family.
-    pub sources: [Map<SourceKey, SlotRecord>; 2],
+    /// The source table.
+    pub sources: Sources,
     /// Descriptions.
     pub description: Map<u32, DescriptionChunk>,
 }
@@ -45,6 +47,14 @@ impl Tables {
     /// # Errors
     /// A map missing, or of another size than this version's.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_both(dir, dir)
+    }
+
+    /// The same with the source table from another directory.
+    ///
+    /// # Errors
+    /// As [`Tables::open`].
+    pub fn open_both(dir: &Path, sources: &Path) -> Result<Self> {
         Ok(Self {
             active: Map::open(&dir.join(map::ACTIVE))?,
             heads: Map::open(&dir.join(map::HEADS))?,
@@ -56,24 +66,28 @@ impl Tables {
             classes: Map::open(&dir.join(map::CLASSES))?,
             counters: Map::open(&dir.join(map::COUNTERS))?,
             stats: Map::open(&dir.join(map::STATS))?,
-            sources: [
-                Map::open(&dir.join(map::SOURCES_V4))?,
-                Map::open(&dir.join(map::SOURCES_V6))?,
-            ],
+            sources: Sources::open(sources, Self::head(sources)?)?,
             description: Map::open(&dir.join(map::DESCRIPTION))?,
         })
+    }
+
+    /// How the source table pinned in a directory is laid out.
+    ///
+    /// # Errors
+    /// As [`Tables::open`].
+    pub fn head(dir: &Path) -> Result<TableHead> {
+        let map: Map<u32, TableHead> = Map::open(&dir.join(map::TABLE))?;
+        Ok(map.get(&0)?.unwrap_or_default())
     }
 
     /// Bytes of kernel memory that the maps take at their limits: keys, values and what the kernel
     /// adds to an entry (kernel/bpf/hashtab.c, lpm_trie.c); the class trie only as far as it is used.
     #[must_use]
     pub fn memory(max_sources: u64, prefixes: u64) -> u64 {
-        // An LRU element: 48 bytes of list, hash and key header.
-        let source = 48 + (size_of::<SourceKey>() + size_of::<SlotRecord>()) as u64;
         // A trie node: 40 bytes, key and value, and at most one inner node each.
         let prefix = 2 * (40 + (size_of::<ClassKey>() + size_of::<ClassChain>()) as u64);
         let banks = abi::BANKS as u64;
-        2 * max_sources * source
+        geometry::bytes(u32::try_from(max_sources).unwrap_or(u32::MAX))
             + banks * prefixes * prefix
             + banks * (size_of::<PortClasses>() + size_of::<Cells>()) as u64
             + banks * (abi::MAX_ROWS * (size_of::<Row>() + size_of::<History>())) as u64

@@ -6,8 +6,9 @@ use anyhow::Result;
 use ipnet::IpNet;
 use serde::Serialize;
 use throttler_common::abi::{
-    Addr, CLASS_KEY_LEAD, ClassKey, LimitParams, PolicyHead, SlotRecord, SourceKey,
+    Addr, CLASS_KEY_LEAD, ClassKey, LimitParams, PolicyHead, SlotRecord,
 };
+use throttler_common::ban::{Ban, MOMENT_SHIFT};
 use throttler_common::class::{self, Kind, Word};
 use throttler_common::gcra::{self, ticks};
 
@@ -89,17 +90,16 @@ impl<'a> Reader<'a> {
     pub(super) fn bucket(
         &self,
         family: usize,
-        key: &SourceKey,
+        (addr, scope): (Addr, u8),
         record: Option<&SlotRecord>,
         word: Word,
     ) -> Result<Bucket> {
         let now = self.attachment.clock.monotonic_ns;
         let description = &self.attachment.description;
-        let scope = key.scope as u8;
         let state = record.copied().unwrap_or_default();
         Ok(Bucket {
             iface: self.attachment.iface().to_owned(),
-            source: self.source(family, key.addr).to_string(),
+            source: self.source(family, addr).to_string(),
             scope: description.scope_name(scope),
             class: class_name(word),
             plan: description.plan(word.plan()).map(|plan| plan.name.clone()),
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
             passed: state.passed.into(),
             dropped: state.dropped.into(),
             last_seen_s: record.map(|r| seconds(now.saturating_sub(r.last_seen))),
-            banned_for_s: seconds(state.ban_until.saturating_sub(now)),
+            banned_for_s: seconds((Ban(state.ban).until() << MOMENT_SHIFT).saturating_sub(now)),
         })
     }
 

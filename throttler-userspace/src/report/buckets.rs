@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::io::Write;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ipnet::IpNet;
-use throttler_common::abi::{SlotRecord, SourceKey};
+use throttler_common::abi::SlotRecord;
 use throttler_common::class::Word;
 
 use super::attached::Attachment;
@@ -62,7 +62,6 @@ struct Kept<'a> {
     /// Of the interface, in the order of printing.
     index: usize,
     family: usize,
-    key: SourceKey,
     record: SlotRecord,
 }
 
@@ -72,8 +71,8 @@ impl Kept<'_> {
         let counts = (self.record.dropped.packets, self.record.passed.packets);
         (
             Reverse(counts),
-            ip(self.family, self.key.addr),
-            self.key.scope,
+            ip(self.family, self.record.addr),
+            self.record.scope,
             self.index,
         )
     }
@@ -86,28 +85,26 @@ impl Kept<'_> {
         ) {
             kept
         } else {
-            self.reader.resolve(self.family, self.key.addr, false)?
+            self.reader.resolve(self.family, self.record.addr, false)?
         };
         self.reader
-            .bucket(self.family, &self.key, Some(&self.record), word)
+            .bucket(self.family, (self.record.addr, self.record.scope), Some(&self.record), word)
     }
 }
 
 fn slots<'a>(reader: &'a Reader<'a>, index: usize, filter: &BucketFilter) -> Result<Vec<Kept<'a>>> {
     let mut kept = Vec::new();
-    for (family, map) in reader.attachment.tables.sources.iter().enumerate() {
-        map.for_each(|key, record| {
-            if filter.wants(&reader.source(family, key.addr)) {
+    for family in 0..2 {
+        reader.attachment.tables.sources.for_each(family, |record| {
+            if filter.wants(&reader.source(family, record.addr)) {
                 kept.push(Kept {
                     reader,
                     index,
                     family,
-                    key: *key,
-                    record: *record,
+                    record,
                 });
             }
-        })
-        .context("reading the source table")?;
+        });
     }
     Ok(kept)
 }

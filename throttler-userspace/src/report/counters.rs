@@ -160,7 +160,7 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
         generation: attachment.description.generation,
         totals,
         scopes,
-        sources: source_count(tables)?,
+        sources: source_count(tables),
         events: Events {
             sent: stats.events_sent,
             lost: stats.events_lost,
@@ -200,16 +200,12 @@ fn stats(tables: &Tables) -> Result<Stats> {
     Ok(sum)
 }
 
-fn source_count(tables: &Tables) -> Result<SourceCount> {
-    let mut counts = [0; 2];
-    for (count, map) in counts.iter_mut().zip(&tables.sources) {
-        map.for_each(|_, _| *count += 1)
-            .context("counting sources")?;
+fn source_count(tables: &Tables) -> SourceCount {
+    let [ipv4, ipv6] = [0, 1].map(|family| tables.sources.count(family));
+    SourceCount {
+        entries: ipv4 + ipv6,
+        max: u64::from(tables.sources.capacity()),
+        ipv4,
+        ipv6,
     }
-    Ok(SourceCount {
-        entries: counts[0] + counts[1],
-        max: u64::from(tables.sources[0].info.max_entries),
-        ipv4: counts[0],
-        ipv6: counts[1],
-    })
 }

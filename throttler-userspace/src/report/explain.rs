@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use throttler_common::abi::{
-    Addr, CLASS_KEY_LEAD, ClassKey, MAX_CELLS, MAX_DESTINATIONS, SourceKey, active,
+    Addr, CLASS_KEY_LEAD, ClassKey, MAX_CELLS, MAX_DESTINATIONS, active,
 };
 use throttler_common::class::{Kind, Word, ended};
 
@@ -148,14 +148,10 @@ fn bytes(addr: IpAddr) -> (usize, Addr) {
 fn answer(reader: &Reader<'_>, question: &Question, scope: u8) -> Result<Answer> {
     let attachment = reader.attachment;
     let (family, addr) = bytes(question.addr);
-    let key = SourceKey {
-        addr: addr.masked(reader.head.source_mask[family]),
-        scope: u32::from(scope),
-        reserved: 0,
-    };
-    let record = attachment.tables.sources[family].get(&key)?;
+    let source = addr.masked(reader.head.source_mask[family]);
+    let record = attachment.tables.sources.get(family, &source, scope);
     let word = reader.resolve(family, addr, true)?;
-    let bucket = reader.bucket(family, &key, record.as_ref(), word)?;
+    let bucket = reader.bucket(family, (source, scope), record.as_ref(), word)?;
     let rule = rule(reader, family, addr)?
         .and_then(|index| attachment.description.rules.get(index as usize));
     let now = attachment.clock.monotonic_ns;

@@ -6,6 +6,7 @@
 
 mod elements;
 mod links;
+mod mapping;
 mod objects;
 mod record;
 mod system;
@@ -15,12 +16,13 @@ pub(super) use elements::{
     Cursor, delete, delete_batch, lookup, lookup_batch, update, update_batch,
 };
 pub use links::{XDP_GENERIC, XDP_NATIVE, attach_xdp, detach, replace_program};
+pub use mapping::Mapping;
 pub use objects::{
     LinkInfo, MapInfo, ProgramInfo, link_info, map_info, open_pinned, pin, program_by_id,
     program_info,
 };
 pub use record::{Record, from_bytes, zeroed};
-pub use system::{Ring, interface_index, is_bpffs, monotonic_ns, readable, wait_for_readers};
+pub use system::{Ring, interface_index, is_bpffs, monotonic_ns, random_words, readable, tick_ns, wait_for_readers};
 pub use test_run::{TestRun, test_run};
 
 use std::ffi::CString;

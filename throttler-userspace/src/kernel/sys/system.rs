@@ -39,6 +39,33 @@ pub fn monotonic_ns() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// Nanoseconds of a timer tick: the step of the coarse clock (kernel/time/posix-timers.c,
+/// `posix_get_coarse_res`).
+#[must_use]
+pub fn tick_ns() -> u64 {
+    let mut step = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `step` is a timespec to write to; this clock exists on every Linux.
+    unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut step) };
+    step.tv_sec as u64 * 1_000_000_000 + step.tv_nsec as u64
+}
+
+/// Random words from the kernel.
+///
+/// # Errors
+/// The kernel's.
+pub fn random_words<const N: usize>() -> io::Result<[u64; N]> {
+    let mut words = [0u64; N];
+    // SAFETY: a buffer of that many bytes. Up to 256 bytes are never cut short (getrandom(2)).
+    let got = unsafe { libc::getrandom(words.as_mut_ptr().cast(), size_of::<[u64; N]>(), 0) };
+    if got < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(words)
+}
+
 /// Whether a path lies on a BPF file system.
 ///
 /// # Errors

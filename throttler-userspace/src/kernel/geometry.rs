@@ -1,0 +1,98 @@
+//! How large the source table is, and where its parts lie.
+
+use throttler_common::abi::{
+    LimitParams, MAX_SCOPES, Region, Row, Set, TICK_SHIFT, TableHead, WAYS, region, unit,
+};
+
+/// Sets of parent prefixes for so many sets of sources: a sixteenth, and never so few that two prefixes
+/// must share.
+const PARENT_SHARE: u32 = 16;
+const LEAST_PARENT_SETS: u32 = 64;
+/// Newcomers under pressure may send, in all, a sixteenth of the table's entries in packets a second.
+const ADMISSION_SHARE: u64 = 16;
+
+/// A table with room for `max_sources` sources of each family (rounded up to whole sets), keyed by `seed`.
+#[must_use]
+pub fn layout(max_sources: u32, seed: [u64; 7]) -> TableHead {
+    let sources = max_sources.div_ceil(WAYS as u32).max(1);
+    let parents = (sources / PARENT_SHARE).max(LEAST_PARENT_SETS);
+    let sizes = [sources, sources, parents, parents, 2, MAX_SCOPES as u32];
+    let mut regions = [Region::default(); region::COUNT];
+    let mut first = 0;
+    for (region, sets) in regions.iter_mut().zip(sizes) {
+        *region = Region { first, sets };
+        first += sets;
+    }
+    TableHead {
+        seed,
+        regions,
+        reserved: [0; 3],
+        admission: admission(max_sources),
+    }
+}
+
+fn admission(max_sources: u32) -> Row {
+    let rate = (u64::from(max_sources) / ADMISSION_SHARE).max(1);
+    let increment = (1_000_000_000u64 << TICK_SHIFT).div_ceil(rate);
+    let mut row = Row {
+        count: 1,
+        units: 1 << unit::PACKETS,
+        ..Row::default()
+    };
+    row.limits[0] = LimitParams {
+        increment,
+        depth: increment * rate,
+        unit: unit::PACKETS,
+        ..LimitParams::default()
+    };
+    row
+}
+
+/// Sets of the table in all.
+#[must_use]
+pub fn total_sets(head: &TableHead) -> u32 {
+    head.regions
+        .iter()
+        .map(|region| region.first + region.sets)
+        .max()
+        .unwrap_or(0)
+}
+
+/// Sources of one family that the table has room for.
+#[must_use]
+pub fn capacity(head: &TableHead) -> u32 {
+    head.regions[region::SOURCES].sets * WAYS as u32
+}
+
+/// Bytes of the table for so many sources of each family.
+#[must_use]
+pub fn bytes(max_sources: u32) -> u64 {
+    u64::from(total_sets(&layout(max_sources, [0; 7]))) * size_of::<Set>() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_lie_one_behind_the_other() {
+        for max in [1, 8, 9, 1_000, 262_144, 16_777_216] {
+            let head = layout(max, [1; 7]);
+            let mut next = 0;
+            for region in head.regions {
+                assert_eq!(region.first, next);
+                assert!(region.sets > 0);
+                next += region.sets;
+            }
+            assert_eq!(total_sets(&head), next);
+            assert!(capacity(&head) >= max && capacity(&head) < max + 8);
+        }
+    }
+
+    #[test]
+    fn a_source_takes_128_bytes() {
+        let per_source = (bytes(2_000_000) - bytes(1_000_000)) as f64 / 2_000_000.0;
+        // Its slot, and a sixteenth of its parent's.
+        assert!((136.0..136.1).contains(&per_source), "{per_source}");
+    }
+}

@@ -1,0 +1,183 @@
+//! Gives an interface a source table of another size without forgetting a bucket.
+//!
+//! The new table is filled from the old one before the program that uses it takes over. What the old one
+//! is charged from then until the last packet has left the old program is added afterwards: for those
+//! milliseconds a source may use again what it used in them, and owes it then. Its packets of those
+//! milliseconds are in the counters of its scope, not in its own.
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, Result};
+use throttler_common::abi::{
+    Addr, MAX_LIMITS, SET_WORDS, SlotRecord, TICK_SHIFT, WAYS, map, region,
+};
+use throttler_common::ban::COUNT_MASK;
+use throttler_common::class::Word;
+use throttler_common::table::{self, Newcomer, Place, Unavailable, Words as _, answer, layout};
+
+use super::pins::Pins;
+use super::sources::Sources;
+use super::sys;
+use crate::host::HostWords;
+
+/// Region, address, scope.
+type Key = (usize, Addr, u8);
+
+/// A resize that waits for the new program to take over.
+#[derive(Debug)]
+pub struct Resize {
+    old: Sources,
+    staging: Pins,
+    /// When it was copied, in ticks.
+    copied_at: u64,
+    /// Arrival times as they were copied, of sources that were in debt.
+    copied: HashMap<Key, [u64; MAX_LIMITS]>,
+    /// What the new table had no room for.
+    pub lost: u64,
+    /// Sources copied.
+    pub kept: u64,
+}
+
+impl Resize {
+    /// Fills `new`, which no program uses yet, from `old`.
+    #[must_use]
+    pub fn begin(old: Sources, staging: Pins, new: &Sources) -> Self {
+        let mut resize = Self {
+            old,
+            staging,
+            copied_at: sys::monotonic_ns() << TICK_SHIFT,
+            copied: HashMap::new(),
+            lost: 0,
+            kept: 0,
+        };
+        let (mut copied, copied_at) = (HashMap::new(), resize.copied_at);
+        resize.pour(new, |key, set, way, record| {
+            write(set, way, record);
+            if record.tat.iter().any(|tat| *tat > copied_at) {
+                copied.insert(key, record.tat);
+            }
+        });
+        resize.copied = copied;
+        for region in [region::NEWCOMERS, region::GLOBALS] {
+            let (from, to) = (resize.old.head.regions[region], new.head.regions[region]);
+            for index in 0..from.sets.min(to.sets) {
+                let sets = (
+                    resize.old.set(from.first + index),
+                    new.set(to.first + index),
+                );
+                if let (Some(from), Some(to)) = sets {
+                    (0..SET_WORDS).for_each(|word| to.store(word, from.load(word)));
+                }
+            }
+        }
+        resize
+    }
+
+    /// The new program is attached: brings over what the old table was charged meanwhile, and puts the new
+    /// table's pins in the place of the old one's.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn finish(mut self, pins: &Pins, new: &Sources) -> Result<()> {
+        // Packets that are still in the old program.
+        if let Err(error) = sys::wait_for_readers() {
+            log::debug!("waiting for packets in the old program: {error}");
+        }
+        let (copied, copied_at) = (std::mem::take(&mut self.copied), self.copied_at);
+        self.pour(new, |key, set, way, record| {
+            let before = copied.get(&key).copied().unwrap_or_default();
+            owe(set, way, record, &before.map(|tat| tat.max(copied_at)));
+        });
+        for name in [map::SOURCES, map::TABLE] {
+            std::fs::rename(self.staging.map(name), pins.map(name))
+                .with_context(|| format!("moving the pin of {name}"))?;
+        }
+        std::fs::remove_dir(&self.staging.dir)
+            .with_context(|| format!("removing {}", self.staging.dir.display()))
+    }
+
+    fn pour(
+        &mut self,
+        new: &Sources,
+        mut put: impl FnMut(Key, &HostWords<'_>, usize, &SlotRecord),
+    ) {
+        let (mut kept, mut lost) = (0, 0);
+        for region in region::SOURCES..region::NEWCOMERS {
+            let mut each = |record: SlotRecord| {
+                let place = Place::of(&new.head, &new.head.regions[region], &record.addr, record.scope);
+                match take(new, &place, &record) {
+                    Ok((set, way)) => {
+                        put((region, record.addr, record.scope), &set, way, &record);
+                        kept += 1;
+                    }
+                    Err(_) => lost += 1,
+                }
+            };
+            let family = region % 2;
+            if region < region::PARENTS {
+                self.old.for_each(family, &mut each);
+            } else {
+                self.old.for_each_parent(family, &mut each);
+            }
+        }
+        (self.kept, self.lost) = (kept, lost);
+    }
+}
+
+/// The way of a source in the new table, a new one if it has none.
+fn take<'a>(
+    new: &'a Sources,
+    place: &Place,
+    record: &SlotRecord,
+) -> Result<(HostWords<'a>, usize), Unavailable> {
+    let newcomer = Newcomer {
+        addr: record.addr,
+        class: Word(record.class),
+        now: record.last_seen,
+    };
+    let first = new.set(place.sets[0]).ok_or(Unavailable::Full)?;
+    let handle = table::claim(&first, || new.set(place.sets[1]), place, &newcomer)?;
+    let set = if handle & answer::SECOND == 0 {
+        first
+    } else {
+        new.set(place.sets[1]).ok_or(Unavailable::Full)?
+    };
+    Ok((set, handle as usize & (WAYS - 1)))
+}
+
+/// Writes a record into a way that no program uses yet.
+fn write(set: &HostWords<'_>, way: usize, record: &SlotRecord) {
+    for (index, tat) in record.tat.iter().enumerate() {
+        set.store(layout::tat(way, index), *tat);
+    }
+    set.store(layout::ban(way), record.ban);
+    set.store(layout::strikes(way), record.strikes);
+    set.store(layout::refused(way), record.refused);
+    set.store(layout::event(way), record.refused & COUNT_MASK);
+    set.store(layout::passed(way), record.passed.packets);
+    set.store(layout::passed(way) + 1, record.passed.bytes);
+    set.store(layout::dropped(way), record.dropped.packets);
+    set.store(layout::dropped(way) + 1, record.dropped.bytes);
+    if record.twice {
+        let header = set.load(layout::header(way));
+        let seen = table::header::seen(header);
+        set.store(layout::header(way), table::header::again(header, seen));
+    }
+}
+
+/// Adds what a source's buckets were charged after `before` (ticks, by limit) to a way that packets use.
+fn owe(set: &HostWords<'_>, way: usize, record: &SlotRecord, before: &[u64; MAX_LIMITS]) {
+    for (index, (tat, before)) in record.tat.iter().zip(before).enumerate() {
+        let owed = tat.saturating_sub(*before);
+        let word = layout::tat(way, index);
+        while owed != 0 {
+            let tat = set.load(word);
+            if set.compare_exchange(word, tat, tat.max(*before) + owed) {
+                break;
+            }
+        }
+    }
+    if set.load(layout::ban(way)) < record.ban {
+        set.store(layout::ban(way), record.ban);
+    }
+}
