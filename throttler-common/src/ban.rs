@@ -6,8 +6,8 @@ pub const MOMENT_SHIFT: u32 = 20;
 pub const COUNT_BITS: u32 = 24;
 /// Their mask.
 pub const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
-/// At least a second, in moments.
-pub const SECOND: u64 = 954;
+/// At least a second between any times that lie so many moments apart, each rounded down.
+pub const SECOND: u64 = 955;
 
 /// Monotonic nanoseconds in moments, rounded down.
 #[inline(always)]

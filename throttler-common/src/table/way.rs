@@ -141,13 +141,19 @@ impl<W: Words> Way<W> {
         self.words.add(word + 1, bytes);
     }
 
+    /// Counts a refusal.
+    #[inline(always)]
+    pub fn count_refusal(&self) {
+        self.words.add(layout::refused(self.index()), 1);
+    }
+
     /// Counts a refusal, and takes the right to tell of it and those since the last event, at most once
     /// a second: how many they are (below 2^24), and how many there were in all. `at` is in
     /// [`crate::ban::moment`]s.
     #[inline(always)]
     pub fn claim_event(&self, at: u64) -> Option<(u64, u64)> {
+        self.count_refusal();
         let counter = layout::refused(self.index());
-        self.words.add(counter, 1);
         let word = layout::event(self.index());
         let last = Strikes(self.load(word));
         if last.since() != 0 && at < last.since() + SECOND {

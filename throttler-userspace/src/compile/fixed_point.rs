@@ -2,7 +2,7 @@
 
 use throttler_common::abi::{LimitParams, Scale, TICK_SHIFT, unit};
 
-use crate::config::{Rate, Unit};
+use crate::config::{Part, Rate, Unit};
 
 /// An increment stays below this, so that its product with the largest packet (2^17) fits a `u64`.
 const MAX_INCREMENT: u128 = 1 << 46;
@@ -16,12 +16,23 @@ const MAX_SHIFT: u8 = 32;
 /// rounding slows the rate by less than 2^-16.
 #[must_use]
 pub fn increment(rate: &Rate, unit: Unit) -> (u64, u8) {
+    part_increment(rate, 100, unit)
+}
+
+/// [`increment`] of so many per cent of a rate, 1..=100. The parts of a rate together never admit more than
+/// the rate: each is rounded by itself, and up.
+fn part_increment(rate: &Rate, percent: u8, unit: Unit) -> (u64, u8) {
     let ticks = u128::from(rate.period_ns()) << TICK_SHIFT;
     let numerator = ticks * 10u128.pow(rate.scale());
     let per_unit = |shift: u8| {
         let scaled = numerator.checked_shl(u32::from(shift)).unwrap_or(u128::MAX);
         let count = u128::from(rate.mantissa().max(1));
-        (scaled.div_ceil(count), scaled.is_multiple_of(count))
+        let percent = u128::from(percent.max(1));
+        // scaled * 100 / (count * percent), without the product of the first two.
+        let rest = scaled % count * 100;
+        let hundred = scaled / count * 100 + rest.div_ceil(count);
+        let exact = rest.is_multiple_of(count) && hundred.is_multiple_of(percent);
+        (hundred.div_ceil(percent), exact)
     };
     let enough = |shift: u8| {
         let (increment, exact) = per_unit(shift);
@@ -41,8 +52,14 @@ pub fn increment(rate: &Rate, unit: Unit) -> (u64, u8) {
 /// A limit as the datapath reads it. The policy's checks bound `burst * increment` to 366 days.
 #[must_use]
 pub fn params(rate: &Rate, burst: u64, unit: Unit) -> LimitParams {
-    let (increment, shift) = increment(rate, unit);
-    let depth = (u128::from(burst) * u128::from(increment)) >> shift;
+    part_params(rate, Part::whole(burst), unit)
+}
+
+/// [`params`] of a part of a limit; the policy's checks bound it alike.
+#[must_use]
+pub fn part_params(rate: &Rate, part: Part, unit: Unit) -> LimitParams {
+    let (increment, shift) = part_increment(rate, part.percent, unit);
+    let depth = (u128::from(part.burst) * u128::from(increment)) >> shift;
     LimitParams {
         increment,
         depth: u64::try_from(depth).unwrap_or(u64::MAX >> 1),
@@ -84,6 +101,8 @@ fn code(unit: Unit) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::split;
+    use proptest::prelude::*;
     use throttler_common::gcra;
 
     fn rate(text: &str, unit: Unit) -> Rate {
@@ -117,6 +136,61 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    /// The two parts of 1000/hour, and of a rate that no part of divides a tick.
+    #[test]
+    fn parts_of_a_limit_are_exact_where_ticks_are() {
+        let whole = rate("1000/hour", Unit::Connections);
+        let [common, kept] =
+            split(1000, 25).map(|part| part_params(&whole, part, Unit::Connections));
+        let hour = gcra::ticks(3_600_000_000_000);
+        assert_eq!((common.increment, common.depth), (hour / 750, hour));
+        assert_eq!((kept.increment, kept.depth), (hour / 250, hour));
+        let odd = rate("7/s", Unit::Packets);
+        let [common, kept] = split(7, 10).map(|part| part_params(&odd, part, Unit::Packets));
+        // 64e9 / 6.3 and 64e9 / 0.7, rounded up.
+        assert_eq!(common.increment, 10_158_730_159);
+        assert_eq!(kept.increment, 91_428_571_429);
+    }
+
+    proptest! {
+        // Over any time, both parts admit what the limit does: their rates' sum is at most the limit's, and
+        // less by no more than the rounding of one tick a unit (or 2^-16, for bytes).
+        #[test]
+        fn parts_admit_what_the_limit_does(
+            count in 1_u64..2_000_000_000, scale in 0_usize..4, times in 1_u64..100_000, burst in 2_u64..1_000_000,
+            reserved in 1_u8..=99, unit in prop::sample::select(Unit::ALL.to_vec()),
+        ) {
+            let text = format!("{}.{:0scale$}/{times}s", count / 10_u64.pow(scale as u32), count % 10_u64.pow(scale as u32));
+            let text = if scale == 0 { format!("{count}/{times}s") } else { text };
+            let whole = rate(&text, unit);
+            let file = format!("[scopes.default]\nprotected = ['p']\nreserved = '{reserved}%'\n[plans.p]\n\
+                [scopes.default.global]\na = {{ rate = '{text}', burst = {burst}, unit = '{unit}' }}");
+            let now = jiff::Timestamp::UNIX_EPOCH;
+            prop_assume!(crate::config::parse("t.toml", &file, std::path::Path::new(""), now).is_ok());
+            let parts = split(burst, reserved);
+            let made = parts.map(|part| part_params(&whole, part, unit));
+            for (part, made) in parts.iter().zip(&made) {
+                // Exactly burst units at once: one more would be deeper.
+                let all = (u128::from(part.burst) * u128::from(made.increment)) >> made.shift;
+                prop_assert_eq!(u128::from(made.depth), all);
+                prop_assert!(made.depth < 1 << 61);
+                // ceil(2^shift * 64 * period * 10^scale * 100 / (mantissa * percent)).
+                let ticks = u128::from(whole.period_ns()) << (TICK_SHIFT + u32::from(made.shift));
+                let exact = (ticks * 10_u128.pow(whole.scale()) * 100)
+                    .div_ceil(u128::from(whole.mantissa()) * u128::from(part.percent));
+                prop_assert_eq!(u128::from(made.increment), exact);
+            }
+            // 1/c + 1/k <= 1/w, in units of the finer shift, without rounding: (c + k) * w <= c * k.
+            let shift = made[0].shift.max(made[1].shift);
+            let [c, k] = made.map(|m| u128::from(m.increment) << (shift - m.shift));
+            let per_unit = u128::from(whole.period_ns()) << (TICK_SHIFT + u32::from(shift));
+            let numerator = per_unit * 10_u128.pow(whole.scale());
+            let mantissa = u128::from(whole.mantissa());
+            // w = numerator / mantissa; floor(c * k / (c + k)) >= floor(w) follows from c * k / (c + k) >= w.
+            prop_assert!(c * k / (c + k) >= numerator / mantissa);
         }
     }
 

@@ -3,21 +3,27 @@
 //! Pure: time, the earlier generation and the policy are arguments. Identifiers of scopes, plans and
 //! limits are kept by name from the earlier generation, so that counters and buckets go on.
 
+mod abuse;
 mod classes;
 mod classifier;
 mod describe;
 mod description;
 mod fixed_point;
+mod global;
+mod histories;
 mod identify;
+mod layout;
 mod rows;
 mod tables;
 
+pub use abuse::{AbuseDescription, WidenDescription};
 pub use classes::covering_chain;
 pub use description::{
     Description, LimitDescription, OverrideDescription, PlanDescription, RuleDescription,
     ScopeDescription, ScopeKind,
 };
-pub use fixed_point::{increment, params, scale};
+pub use fixed_point::{increment, params, part_params, scale};
+pub use layout::row_count;
 pub use tables::{Clock, PolicyTables, Previous};
 
 use crate::config::Config;
@@ -31,14 +37,17 @@ pub enum CompileError {
          `throttler detach` and `throttler run` start anew"
     )]
     TooManyScopes(usize),
-    /// Rows of plans and scopes.
+    /// Rows of plans and scopes, and of `global` limits.
     #[error(
-        "{plans} plans times {scopes} scopes and layers need {need} rows, there are {max}; use fewer plans or scopes",
+        "{plans} plans and {global} rows for `global` limits, times {scopes} scopes and layers, need {need} rows, \
+         there are {max}; use fewer plans or scopes",
         max = throttler_common::abi::MAX_ROWS
     )]
     TooManyRows {
         /// Plans, "no plan" included.
         plans: usize,
+        /// Rows a scope for `global` limits: 2, or 0 where there are none.
+        global: usize,
         /// Scope identifiers in use.
         scopes: usize,
         /// Their product.

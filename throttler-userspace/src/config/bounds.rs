@@ -2,6 +2,7 @@
 
 use super::grammar::GrammarError;
 use super::rate::Rate;
+use super::share::Part;
 use super::words::Unit;
 
 /// 366 days: the longest bucket, and the longest ban.
@@ -38,6 +39,31 @@ pub(crate) fn check(rate: &Rate, burst: u64, unit: Unit) -> Result<(), (Culprit,
     let largest = largest_burst(rate);
     if burst > largest {
         return Err(too_long(rate, burst, largest));
+    }
+    Ok(())
+}
+
+/// Checks a part of a bucket that [`check`] accepts: its rate is a hundredth at least, and its burst may have been
+/// rounded up.
+pub(crate) fn check_part(rate: &Rate, part: Part, unit: Unit) -> Result<(), GrammarError> {
+    let percent = u128::from(part.percent);
+    let part_of = format!("{} % of `{rate}`", part.percent);
+    // All products fit: of an accepted bucket, mantissa < 2^64 and power * period < 2^120.
+    let per_count = power(rate) * u128::from(rate.period_ns());
+    let rate_of_part = u128::from(rate.mantissa()) * percent;
+    if unit == Unit::Bytes && rate_of_part * NS_PER_S * 10 < per_count {
+        let message = format!("{part_of} is less than 1 byte per 1000 s");
+        let help = "write a higher rate, or another share in `reserved`";
+        return Err(GrammarError::new(message, help));
+    }
+    let filled = u128::from(LONGEST_NS) * rate_of_part / 100;
+    if u128::from(part.burst) > filled / per_count {
+        let message = format!(
+            "a burst of {} at {part_of} takes more than 366 days to refill",
+            part.burst
+        );
+        let help = "write a higher rate, or another share in `reserved`";
+        return Err(GrammarError::new(message, help));
     }
     Ok(())
 }

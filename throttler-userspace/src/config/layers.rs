@@ -14,8 +14,8 @@ use super::suggest::{known, quote};
 
 const MOST_OWNERS: usize = 255;
 const MOST_PLANS: usize = 1023;
-/// Plans (and "no plan") times scopes and layers.
-const MOST_CELLS: usize = 4096;
+/// Plans (and "no plan") times scopes and layers; where there are `global` limits, two more for them.
+const MOST_ROWS: usize = 4096;
 
 /// The layers; `scopes` are the validated ones, `raw_scopes` know their places.
 pub(crate) fn layers(raw: &RawConfig, scopes: &[Scope], findings: &mut Findings) -> Vec<Layer> {
@@ -107,18 +107,20 @@ pub(crate) fn counts(raw: &RawConfig, findings: &mut Findings) {
             "merge plans with the same rates",
         );
     }
-    let most_plans = MOST_CELLS / total.max(1);
-    let cells = (raw.plans.len() + 1).saturating_mul(total);
-    if cells > MOST_CELLS
-        && let Some((excess, _)) = raw.plans.get(most_plans.saturating_sub(1))
+    let global = raw.scopes.iter().any(|(_, scope)| !scope.global.is_empty());
+    let (beside, why) = match global {
+        true => (3, " and `global` limits"),
+        false => (1, ""),
+    };
+    let most_plans = (MOST_ROWS / total.max(1)).saturating_sub(beside);
+    let rows = (raw.plans.len() + beside).saturating_mul(total);
+    if rows > MOST_ROWS
+        && let Some((excess, _)) = raw.plans.get(most_plans)
     {
         findings.error(
             excess.span(),
-            format!("(plans + 1) × (scopes + layers) is {cells}, and {MOST_CELLS} is the most"),
-            format!(
-                "with {total} scopes and layers, {} plans fit: merge some",
-                most_plans.saturating_sub(1)
-            ),
+            format!("(plans + {beside}) × (scopes + layers) is {rows}, and {MOST_ROWS} is the most"),
+            format!("with {total} scopes and layers{why}, {most_plans} plans fit: merge some"),
         );
     }
 }

@@ -1,6 +1,7 @@
 //! From the text of a policy file to a [`Config`]: first its shape (`raw`), then what it means, rule by rule.
 //! Nothing here touches the kernel, and all errors of a file are reported at once.
 
+mod abuse;
 mod bounds;
 mod cidr;
 mod conflicts;
@@ -14,15 +15,18 @@ mod model;
 mod names;
 mod overlap;
 mod plans;
+mod protected;
 mod protocol;
 mod rate;
 mod raw;
+mod raw_abuse;
 mod raw_limits;
 mod raw_scopes;
 mod raw_sources;
 mod scope_rules;
 pub mod scopes;
 mod settings;
+mod share;
 mod sources;
 mod suggest;
 mod syntax;
@@ -42,9 +46,10 @@ pub use diagnostic::{ConfigError, Diagnostic};
 pub use grammar::{GrammarError, parse_duration};
 pub use model::{
     Abuse, BanAfter, Class, Config, Layer, Limit, Match, Plan, PlanLimit, PlanScope, PortRange,
-    Protocol, Scope, SourceRule,
+    Protocol, Scope, SourceRule, WidenAfter,
 };
 pub use rate::Rate;
+pub use share::{Part, split};
 pub use words::{Mode, OnExit, Unit};
 
 use findings::Findings;
@@ -126,7 +131,7 @@ fn validate(
     let abuse = raw
         .abuse
         .as_ref()
-        .and_then(|raw| settings::abuse(raw, findings));
+        .and_then(|raw| abuse::abuse(raw, &settings, findings));
     Config {
         mode: settings.mode,
         ipv4_prefix: settings.ipv4_prefix,

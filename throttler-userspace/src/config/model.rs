@@ -47,8 +47,10 @@ pub struct Scope {
     pub limits: Vec<Limit>,
     /// For all sources together. At most 4, in file order.
     pub global: Vec<Limit>,
-    /// Names of plans that `global` does not refuse.
+    /// Names of plans that are served from the reserved share of every `global` limit first, then from the common one.
     pub protected: Vec<String>,
+    /// That share in per cent, 1..=99; 0 if no plan is protected. See [`super::split`].
+    pub reserved: u8,
 }
 
 /// One entry of a scope's `match`; every part that is given must hold.
@@ -173,6 +175,8 @@ pub enum Class {
 pub struct Abuse {
     /// `None`: only operators and applications ban.
     pub ban_after: Option<BanAfter>,
+    /// `None`: only sources are banned, never their whole prefix. `Some` only where `ban_after` is.
+    pub widen_after: Option<WidenAfter>,
     /// The first ban, up to 366 days; it doubles each time.
     pub ban_for: Duration,
     /// The longest ban, at least `ban_for` and up to 366 days.
@@ -182,8 +186,17 @@ pub struct Abuse {
 /// How many refusals in what time make a ban.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BanAfter {
-    /// At least 1.
+    /// 1..=1000000.
     pub refusals: u32,
+    /// Up to 366 days.
+    pub within: Duration,
+}
+
+/// How many banned sources of one parent prefix (/24, /48) in what time have the whole of it banned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WidenAfter {
+    /// 2..=65536.
+    pub sources: u32,
     /// Up to 366 days.
     pub within: Duration,
 }

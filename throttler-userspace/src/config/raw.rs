@@ -1,12 +1,11 @@
 //! The file's shape: which keys there are and of what types, each with its span. What they mean is not looked at.
 
-use std::ops::Range;
-
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fields::{Fields, Value, as_string, wrong_type};
+use super::fields::{Fields, Value, wrong_type};
 use super::findings::Findings;
+use super::raw_abuse::{RawAbuse, abuse};
 use super::raw_limits::{RawPlanScope, plan_scope};
 use super::raw_scopes::{RawLayer, RawScope, layer, scope};
 use super::raw_sources::{RawSource, source};
@@ -32,19 +31,6 @@ pub(crate) struct RawSettings {
     pub(crate) ipv6_prefix: Option<Spanned<i128>>,
     pub(crate) max_sources: Option<Spanned<i128>>,
     pub(crate) on_exit: Option<Spanned<String>>,
-}
-
-#[derive(Default)]
-pub(crate) struct RawAbuse {
-    pub(crate) span: Range<usize>,
-    pub(crate) ban_after: Option<RawBanAfter>,
-    pub(crate) ban_for: Option<Spanned<String>>,
-    pub(crate) ban_max: Option<Spanned<String>>,
-}
-
-pub(crate) struct RawBanAfter {
-    pub(crate) refusals: Option<Spanned<i128>>,
-    pub(crate) within: Option<Spanned<String>>,
 }
 
 /// Reads the shape; a file that is no TOML reads as empty.
@@ -149,30 +135,4 @@ fn sources(root: &Fields<'_>, findings: &mut Findings) -> Vec<RawSource> {
         .iter()
         .filter_map(|value| source(value, findings))
         .collect()
-}
-
-fn abuse(root: &Fields<'_>, findings: &mut Findings) -> Option<RawAbuse> {
-    let value = root.get("abuse")?;
-    let table = Fields::open(value, "[abuse]", "[abuse]", findings)?;
-    table.only(&["ban_after", "ban_for", "ban_max"], findings);
-    let example = r#"ban_after = { refusals = 100, within = "10s" }"#;
-    let ban_after = table
-        .get("ban_after")
-        .and_then(|value| Fields::open(value, "`ban_after`", example, findings))
-        .map(|after| {
-            after.only(&["refusals", "within"], findings);
-            after.required("refusals", "refusals = 100", findings);
-            let within = after.required("within", r#"within = "10s""#, findings);
-            RawBanAfter {
-                refusals: after.integer("refusals", "refusals = 100", findings),
-                within: within
-                    .and_then(|v| as_string("`within`", v, r#"within = "10s""#, findings)),
-            }
-        });
-    Some(RawAbuse {
-        span: root.key_span("abuse").unwrap_or_default(),
-        ban_after,
-        ban_for: table.string("ban_for", r#"ban_for = "1min""#, findings),
-        ban_max: table.string("ban_max", r#"ban_max = "1h""#, findings),
-    })
 }

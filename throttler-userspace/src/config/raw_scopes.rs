@@ -16,10 +16,13 @@ pub(crate) struct RawScope {
     pub(crate) matches: Vec<Spanned<RawMatch>>,
     pub(crate) mode: Option<Spanned<String>>,
     pub(crate) limits: Vec<RawLimit>,
-    pub(crate) global_key: Option<Range<usize>>,
     pub(crate) global: Vec<RawLimit>,
+    /// There is no `global`, or it has no limit; one of the wrong type was reported as that.
+    pub(crate) without_global: bool,
     pub(crate) protected_key: Option<Range<usize>>,
     pub(crate) protected: Vec<Spanned<String>>,
+    pub(crate) reserved_key: Option<Range<usize>>,
+    pub(crate) reserved: Option<Spanned<String>>,
     /// It was no table; nothing more is to be said of it.
     pub(crate) broken: bool,
 }
@@ -52,7 +55,14 @@ pub(crate) fn scope<'d>(title: &str, value: &'d Value<'d>, findings: &mut Findin
         };
     };
     table.only(
-        &["match", "mode", "limits", "global", "protected"],
+        &[
+            "match",
+            "mode",
+            "limits",
+            "global",
+            "protected",
+            "reserved",
+        ],
         findings,
     );
     let example = r#"match = [{ protocol = "tcp", ports = ["443"] }]"#;
@@ -65,12 +75,16 @@ pub(crate) fn scope<'d>(title: &str, value: &'d Value<'d>, findings: &mut Findin
             .collect(),
         mode: table.string("mode", r#"mode = "enforce""#, findings),
         limits: limits(&table, title, "limits", findings),
-        global_key: table.key_span("global"),
         global: limits(&table, title, "global", findings),
+        without_global: table
+            .get("global")
+            .is_none_or(|value| matches!(value.get_ref(), DeValue::Table(t) if t.is_empty())),
         protected_key: table.key_span("protected"),
         protected: table
             .strings("protected", r#"protected = ["enterprise"]"#, findings)
             .unwrap_or_default(),
+        reserved_key: table.key_span("reserved"),
+        reserved: table.string("reserved", r#"reserved = "25%""#, findings),
         broken: false,
     }
 }

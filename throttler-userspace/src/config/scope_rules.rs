@@ -13,11 +13,12 @@ use super::limits::limits;
 use super::model::{Match, PortRange, Scope};
 use super::names;
 use super::overlap::{self, Placed};
+use super::protected;
 use super::protocol;
 use super::raw::Named;
 use super::raw_scopes::{RawMatch, RawScope, Word};
 use super::settings::mode;
-use super::suggest::{known, quote};
+use super::suggest::quote;
 
 const DEFAULT: &str = "default";
 /// The destination tables have a bit for each, per address family.
@@ -71,45 +72,26 @@ fn empty_default() -> Scope {
         limits: Vec::new(),
         global: Vec::new(),
         protected: Vec::new(),
+        reserved: 0,
     }
 }
 
 fn scope(name: &Spanned<String>, raw: &RawScope, plans: &[&str], findings: &mut Findings) -> Scope {
     let shown = quote(name.get_ref());
-    if let Some(key) = raw.global_key.as_ref().or(raw.protected_key.as_ref()) {
-        let which = if raw.global_key.is_some() {
-            "global"
-        } else {
-            "protected"
-        };
-        findings.warn(
-            key.clone(),
-            format!("`{which}` of scope {shown} is checked but not enforced by this version"),
-        );
-    }
-    for plan in &raw.protected {
-        if !plans.contains(&plan.get_ref().as_str()) {
-            findings.error(
-                plan.span(),
-                format!(
-                    "`protected` names an unknown plan {}",
-                    quote(plan.get_ref())
-                ),
-                known("plans", plan.get_ref(), plans.iter().copied()),
-            );
-        }
-    }
+    let global = limits(&raw.global, &format!("`global` of scope {shown}"), findings);
+    let reserved = protected::reserved(&shown, raw, plans, &global, findings);
     Scope {
         name: name.get_ref().clone(),
         matches: Vec::new(),
         mode: mode(raw.mode.as_ref(), findings),
         limits: limits(&raw.limits, &format!("scope {shown}"), findings),
-        global: limits(&raw.global, &format!("`global` of scope {shown}"), findings),
+        global,
         protected: raw
             .protected
             .iter()
             .map(|plan| plan.get_ref().clone())
             .collect(),
+        reserved,
     }
 }
 

@@ -1,14 +1,11 @@
-//! `[throttler]` and `[abuse]`.
+//! `[throttler]`.
 
 use std::fmt::Display;
-use std::time::Duration;
 
 use toml::Spanned;
 
 use super::findings::Findings;
-use super::grammar::parse_duration;
-use super::model::{Abuse, BanAfter};
-use super::raw::{RawAbuse, RawSettings};
+use super::raw::RawSettings;
 use super::suggest::{known, quote};
 use super::words::{Mode, OnExit};
 
@@ -91,7 +88,8 @@ pub(crate) fn choice<T: Copy>(
     None
 }
 
-fn ranged<T: TryFrom<i128> + PartialOrd + Copy + Display>(
+/// An integer of a range, or the default.
+pub(crate) fn ranged<T: TryFrom<i128> + PartialOrd + Copy + Display>(
     key: &str,
     found: Option<&Spanned<i128>>,
     (least, most): (T, T),
@@ -108,62 +106,6 @@ fn ranged<T: TryFrom<i128> + PartialOrd + Copy + Display>(
                 format!("write {least} to {most}; the default is {default}"),
             );
             default
-        }
-    }
-}
-
-/// `[abuse]`, which the datapath does not act on yet.
-pub(crate) fn abuse(raw: &RawAbuse, findings: &mut Findings) -> Option<Abuse> {
-    findings.warn(
-        raw.span.clone(),
-        "`[abuse]` is checked but not enforced by this version",
-    );
-    let ban_after = raw.ban_after.as_ref().and_then(|after| {
-        let refusals = ranged(
-            "refusals",
-            after.refusals.as_ref(),
-            (1, u32::MAX),
-            100,
-            findings,
-        );
-        let within = duration(after.within.as_ref()?, findings)?;
-        Some(BanAfter { refusals, within })
-    });
-    let mut given = |found: &Option<Spanned<String>>| {
-        let found = found.as_ref()?;
-        Some(duration(found, findings))
-    };
-    let (first, longest) = (given(&raw.ban_for), given(&raw.ban_max));
-    let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
-    let ban_for = match (first, longest) {
-        (Some(first), _) => first?,
-        (None, Some(longest)) => minute.min(longest?),
-        (None, None) => minute,
-    };
-    let ban_max = longest.map_or(Some(hour.max(ban_for)), |longest| longest)?;
-    if let (Some(found), Some(first)) = (&raw.ban_max, &raw.ban_for)
-        && ban_max < ban_for
-    {
-        let (max, first) = (quote(found.get_ref()), first.get_ref());
-        findings.error(
-            found.span(),
-            format!("`ban_max` {max} is shorter than `ban_for` {}", quote(first)),
-            format!("write at least `ban_max = \"{first}\"`"),
-        );
-    }
-    Some(Abuse {
-        ban_after,
-        ban_for,
-        ban_max,
-    })
-}
-
-fn duration(found: &Spanned<String>, findings: &mut Findings) -> Option<Duration> {
-    match parse_duration(found.get_ref()) {
-        Ok(duration) => Some(duration),
-        Err(error) => {
-            findings.error(found.span(), error.message, error.help);
-            None
         }
     }
 }
