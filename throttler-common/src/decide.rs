@@ -385,13 +385,10 @@ fn with_layer<C: Clock, S: Slots>(
         handle: layer.handle,
     };
     let charged = charge_both(row, way, layer_row, &layer, packet, clock, slots);
-    if charged.is_err() {
-        layer.count_refusal();
-    }
-    if charged.is_ok() || row.flags & row_flag::MONITOR != 0 {
-        layer.count_passed(u64::from(packet.length));
-    } else {
-        layer.count_dropped(u64::from(packet.length));
+    let length = u64::from(packet.length);
+    match charged {
+        Ok(()) => layer.count_passed(length),
+        Err(_) => layer.count_refused(length, row.flags & row_flag::MONITOR == 0),
     }
     charged.map_err(over)
 }

@@ -141,9 +141,21 @@ impl<W: Words> Way<W> {
         self.words.add(word + 1, bytes);
     }
 
-    /// Counts a refusal.
+    /// Counts a packet that was refused, and whether it was dropped or spared by monitor mode.
     #[inline(always)]
-    pub fn count_refusal(&self) {
+    pub fn count_refused(&self, bytes: u64, dropped: bool) {
+        self.count_refusal();
+        let tally = if dropped {
+            layout::dropped(self.index())
+        } else {
+            layout::passed(self.index())
+        };
+        self.words.add(tally, 1);
+        self.words.add(tally + 1, bytes);
+    }
+
+    #[inline(always)]
+    fn count_refusal(&self) {
         self.words.add(layout::refused(self.index()), 1);
     }
 
