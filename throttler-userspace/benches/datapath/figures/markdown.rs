@@ -18,7 +18,8 @@ draw of sources on as many CPUs.
 const LIVE: &str = "\
 A veth pair in network namespaces, native XDP. One core sends (live frames of `BPF_PROG_TEST_RUN`, redirected), the
 other one receives (threaded NAPI, pinned). *Handled* counts what the receiving side took, whatever it did with it.
-Where the receiving core is not busy throughout, the sender was the limit, and the figure is a lower bound.
+*Core* is the share of the receiving core that this took: below 100 %, the sender was the limit, or others had the
+core meanwhile. So targets compare packets a core-second, that is handled by core.
 ";
 
 const LOAD: &str = "\
