@@ -41,8 +41,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Measure the datapath
-    Bench,
+    /// Measure what a packet costs, and write docs/benchmarks (needs root)
+    Bench(bench::BenchArgs),
     /// Show a flood being stopped (needs root)
     Demo,
 }
@@ -71,7 +71,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Test { .. } => {
             test::command(&workspace, &std::env::args_os().skip(2).collect::<Vec<_>>())
         }
-        Command::Bench => bench::command(&workspace),
+        Command::Bench(args) => bench::command(&workspace, &args),
         Command::Demo => demo::command(&workspace),
     }
 }

@@ -3,7 +3,7 @@
 //! It is a loop of three steps: look at the machine, ask `plan` for the next step, take it. On a machine that has
 //! everything the first look is also the last one.
 
-mod apt;
+pub(crate) mod apt;
 mod bpffs;
 mod linker;
 mod machine;

@@ -46,6 +46,18 @@ pub(crate) fn disable_offloads(interface: &str) -> Result<()> {
     Ok(())
 }
 
+/// Switches generic receive offload of an interface of the calling thread's namespace; a veth polls, and so takes in
+/// redirected frames, with it or with an XDP program only.
+///
+/// # Errors
+/// If the kernel refuses.
+pub fn set_gro(interface: &str, on: bool) -> Result<()> {
+    const ETHTOOL_SGRO: u32 = 0x2c;
+    sys::ethtool(interface, ETHTOOL_SGRO, on.into())
+        .with_context(|| format!("cannot switch receive offload of {interface}"))?;
+    Ok(())
+}
+
 /// Waits until an interface of the calling thread's namespace is up and has a carrier.
 ///
 /// Polled, for the state changes within a few milliseconds of `ip link set up`, and once.

@@ -14,7 +14,7 @@ pub(super) const RUST: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
 /// What is known of the packages to be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Apt {
+pub(crate) enum Apt {
     /// Not a Debian.
     Absent,
     /// An index that may be old, or empty as in container images.
@@ -23,7 +23,7 @@ pub(super) enum Apt {
     Fresh(BTreeMap<String, String>),
 }
 
-pub(super) fn update() -> Result<Apt> {
+pub(crate) fn update() -> Result<Apt> {
     eprintln!("setup: reading the package index");
     apt_get(&["update"])?;
     let mut packages: Vec<String> = RUST
@@ -37,7 +37,7 @@ pub(super) fn update() -> Result<Apt> {
     Ok(Apt::Fresh(candidates(&policy)))
 }
 
-pub(super) fn install(packages: &[String]) -> Result<()> {
+pub(crate) fn install(packages: &[String]) -> Result<()> {
     eprintln!("setup: installing {}", packages.join(", "));
     // Rather an error than a user's own `rustc` removed: rustc-web conflicts with it.
     let mut arguments = vec!["install", "--yes", "--no-install-recommends", "--no-remove"];
