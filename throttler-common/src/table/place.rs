@@ -42,16 +42,25 @@ impl Place {
                     .wrapping_add(u64::from(scope))
                     .wrapping_mul(seed[6]),
             );
-        let first = hash >> 32;
-        // The second choice need not be independent, only elsewhere and keyed as well.
-        let second = low(first.wrapping_mul(seed[6] >> 32 | 1).wrapping_add(low(hash)));
+        let hash = mixed(hash, seed[6]);
         let sets = u64::from(region.sets);
         let index = |hash: u64| region.first + (hash.wrapping_mul(sets) >> 32) as u32;
         Self {
-            sets: [index(first), index(second)],
-            wanted: header::wanted(scope, hash >> 24),
+            sets: [index(hash >> 32), index(low(hash))],
+            // The lowest bits of the upper half: the index is made of its highest.
+            wanted: header::wanted(scope, hash >> 32),
         }
     }
+}
+
+/// The sum alone is linear in each piece: addresses in a row would lie in sets at equal distances. Two
+/// rounds of a multiplication between shifts (the finaliser of D. Stafford's "mix13" kind) leave nothing
+/// of that, and lose nothing, being one to one.
+#[inline(always)]
+const fn mixed(hash: u64, seed: u64) -> u64 {
+    let hash = (hash ^ hash >> 32).wrapping_mul(seed | 1);
+    let hash = (hash ^ hash >> 29).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ hash >> 31
 }
 
 #[cfg(test)]
