@@ -43,6 +43,19 @@ pub(super) fn check(common: &Common, args: &CheckArgs) -> Result<()> {
         description.mode,
     )?;
     limits(&mut out, description)?;
+    for scope in description.scopes.iter().filter(|s| s.reserved != 0) {
+        writeln!(
+            out,
+            "{}: {} % of the limits of all sources together is kept for {}",
+            scope.name,
+            scope.reserved,
+            scope.protected.join(", "),
+        )?;
+    }
+    match &description.abuse {
+        Some(abuse) => writeln!(out, "bans: {abuse}")?,
+        None => writeln!(out, "bans: by hand alone")?,
+    }
     let sources = u64::from(config.max_sources);
     let memory = Tables::memory(sources, policy.classes.len() as u64);
     writeln!(
@@ -84,6 +97,9 @@ fn limits(out: &mut impl Write, description: &Description) -> Result<()> {
             if plan.overrides.iter().any(|set| set.scope == scope.name) {
                 add(&scope.name, &plan.name, description.limits(scope, plan.id));
             }
+        }
+        if !scope.global.is_empty() {
+            add(&scope.name, "all together", &scope.global);
         }
     }
     table.print(out)?;

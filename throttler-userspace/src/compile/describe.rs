@@ -1,5 +1,8 @@
 //! `Config -> Description`.
 
+use std::collections::BTreeMap;
+
+use super::abuse;
 use super::description::{
     Description, LimitDescription, OverrideDescription, PlanDescription, RuleDescription,
     ScopeDescription, ScopeKind,
@@ -25,7 +28,10 @@ pub(super) fn describe(
             mode: scope.mode.unwrap_or(config.mode).as_str().to_owned(),
             matches: scope.matches.iter().map(match_text).collect(),
             layer: layer_of(config, &scope.name),
-            limits: limits(&scope.name, &scope.limits, ids),
+            limits: limits(&scope.name, &scope.limits, &ids.limits),
+            global: limits(&scope.name, &scope.global, &ids.global),
+            protected: scope.protected.clone(),
+            reserved: scope.reserved,
         })
         .chain(config.layers.iter().map(|layer| ScopeDescription {
             id: ids.scopes[&layer.name],
@@ -34,7 +40,10 @@ pub(super) fn describe(
             mode: config.mode.as_str().to_owned(),
             matches: layer.scopes.clone(),
             layer: None,
-            limits: limits(&layer.name, &layer.limits, ids),
+            limits: limits(&layer.name, &layer.limits, &ids.limits),
+            global: Vec::new(),
+            protected: Vec::new(),
+            reserved: 0,
         }))
         .chain(ids.retired.iter().cloned())
         .collect();
@@ -64,6 +73,7 @@ pub(super) fn describe(
         plans,
         rules: rules(config),
         prefixes,
+        abuse: abuse::describe(config.abuse.as_ref()),
     }
 }
 
@@ -75,11 +85,15 @@ fn layer_of(config: &Config, scope: &str) -> Option<String> {
     layer.map(|layer| layer.name.clone())
 }
 
-fn limits(scope: &str, limits: &[Limit], ids: &Ids) -> Vec<LimitDescription> {
+fn limits(
+    scope: &str,
+    limits: &[Limit],
+    indices: &BTreeMap<(String, String), u8>,
+) -> Vec<LimitDescription> {
     limits
         .iter()
         .map(|limit| LimitDescription {
-            index: ids.limits[&(scope.to_owned(), limit.name.clone())],
+            index: indices[&(scope.to_owned(), limit.name.clone())],
             name: limit.name.clone(),
             unit: limit.unit.as_str().to_owned(),
             rate: limit.rate.text().to_owned(),
@@ -101,7 +115,7 @@ fn overrides(config: &Config, plan: &Plan, ids: &Ids) -> Vec<OverrideDescription
             .find(|l| l.name == name)
             .map(|l| &l.limits);
         let set = scope.or(layer).map_or(&[][..], Vec::as_slice);
-        limits(name, set, ids)
+        limits(name, set, &ids.limits)
     };
     plan.scopes
         .iter()

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::abuse::AbuseDescription;
+
 /// One generation, described.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
@@ -28,6 +30,9 @@ pub struct Description {
     pub rules: Vec<RuleDescription>,
     /// Prefixes that the rules name in all.
     pub prefixes: usize,
+    /// When refusals ban; `None`: never.
+    #[serde(default)]
+    pub abuse: Option<AbuseDescription>,
 }
 
 /// Scope or layer.
@@ -59,6 +64,15 @@ pub struct ScopeDescription {
     pub layer: Option<String>,
     /// Its limits.
     pub limits: Vec<LimitDescription>,
+    /// Its `global` limits: for all sources together, the reserved share included.
+    #[serde(default)]
+    pub global: Vec<LimitDescription>,
+    /// Plans that are served from the reserved share of those first.
+    #[serde(default)]
+    pub protected: Vec<String>,
+    /// That share of rates and bursts, in per cent; 0 where no plan is protected.
+    #[serde(default)]
+    pub reserved: u8,
 }
 
 /// A limit.
@@ -92,7 +106,7 @@ pub struct PlanDescription {
 pub struct OverrideDescription {
     /// The scope's (or layer's) name.
     pub scope: String,
-    /// No limit holds.
+    /// No limit of each source holds; `global` ones do.
     pub unlimited: bool,
     /// The limits that hold instead, all of them; unlimited ones left out.
     pub limits: Vec<LimitDescription>,

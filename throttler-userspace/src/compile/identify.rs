@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use throttler_common::abi::{MAX_LIMITS, MAX_SCOPES};
 
 use super::CompileError;
-use super::description::{Description, ScopeDescription, ScopeKind};
+use super::description::{Description, LimitDescription, ScopeDescription, ScopeKind};
 use crate::config::{Config, Limit};
 
 /// The identifiers of one generation.
@@ -16,6 +16,8 @@ pub(super) struct Ids {
     pub(super) plans: BTreeMap<String, u16>,
     /// Indices of limits, by scope or layer and limit name.
     pub(super) limits: BTreeMap<(String, String), u8>,
+    /// Indices of `global` limits, by scope and limit name.
+    pub(super) global: BTreeMap<(String, String), u8>,
     /// Scopes of earlier generations that this one has not.
     pub(super) retired: Vec<ScopeDescription>,
 }
@@ -52,46 +54,58 @@ pub(super) fn identify(
         .map(|scope| ScopeDescription {
             kind: ScopeKind::Retired,
             limits: Vec::new(),
+            global: Vec::new(),
+            protected: Vec::new(),
+            reserved: 0,
             ..scope.clone()
         })
         .collect();
 
-    let mut limits = BTreeMap::new();
-    let limited = config
+    let own = config
         .scopes
         .iter()
-        .map(|scope| (&scope.name, &scope.limits))
-        .chain(
-            config
-                .layers
-                .iter()
-                .map(|layer| (&layer.name, &layer.limits)),
-        );
-    for (name, set) in limited {
-        let before = earlier.iter().find(|scope| scope.name == *name);
-        for (limit, index) in indices(set, before) {
-            limits.insert((name.clone(), limit), index);
-        }
-    }
+        .map(|scope| (&scope.name, scope.limits.as_slice()));
+    let layers = config
+        .layers
+        .iter()
+        .map(|layer| (&layer.name, layer.limits.as_slice()));
+    let limits = all_indices(own.chain(layers), earlier, |scope| &scope.limits);
+    let global = config
+        .scopes
+        .iter()
+        .map(|scope| (&scope.name, scope.global.as_slice()));
+    let global = all_indices(global, earlier, |scope| &scope.global);
     Ok(Ids {
         scopes,
         plans: plans(config, previous),
         limits,
+        global,
         retired,
     })
 }
 
+/// The indices of the limits of scopes; `of` are the limits of their kind.
+fn all_indices<'a>(
+    limited: impl Iterator<Item = (&'a String, &'a [Limit])>,
+    earlier: &[ScopeDescription],
+    of: fn(&ScopeDescription) -> &[LimitDescription],
+) -> BTreeMap<(String, String), u8> {
+    limited
+        .flat_map(|(name, set)| {
+            let before = earlier.iter().find(|scope| scope.name == *name);
+            indices(set, before.map_or(&[], of))
+                .into_iter()
+                .map(|(limit, index)| ((name.clone(), limit), index))
+        })
+        .collect()
+}
+
 /// A limit keeps its index by name; a new one takes an index that no limit had, before one that a
 /// limit has left.
-fn indices(limits: &[Limit], before: Option<&ScopeDescription>) -> Vec<(String, u8)> {
-    let old = |name: &str| {
-        let limits = before.map_or(&[][..], |scope| scope.limits.as_slice());
-        limits.iter().find(|l| l.name == name).map(|l| l.index)
-    };
+fn indices(limits: &[Limit], before: &[LimitDescription]) -> Vec<(String, u8)> {
+    let old = |name: &str| before.iter().find(|l| l.name == name).map(|l| l.index);
     let kept: BTreeSet<u8> = limits.iter().filter_map(|l| old(&l.name)).collect();
-    let used: BTreeSet<u8> = before.map_or_else(BTreeSet::new, |scope| {
-        scope.limits.iter().map(|limit| limit.index).collect()
-    });
+    let used: BTreeSet<u8> = before.iter().map(|limit| limit.index).collect();
     let all = 0..MAX_LIMITS as u8;
     let mut fresh: Vec<u8> = all.clone().filter(|i| !used.contains(i)).collect();
     fresh.extend(all.filter(|i| used.contains(i) && !kept.contains(i)));

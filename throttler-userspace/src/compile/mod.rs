@@ -26,6 +26,9 @@ pub use fixed_point::{increment, params, part_params, scale};
 pub use layout::row_count;
 pub use tables::{Clock, PolicyTables, Previous};
 
+#[cfg(test)]
+mod tests;
+
 use crate::config::Config;
 
 /// What a valid policy can still fail by: more than the maps hold.
@@ -39,18 +42,19 @@ pub enum CompileError {
     TooManyScopes(usize),
     /// Rows of plans and scopes, and of `global` limits.
     #[error(
-        "{plans} plans and {global} rows for `global` limits, times {scopes} scopes and layers, need {need} rows, \
-         there are {max}; use fewer plans or scopes",
+        "{plans} plans times {scopes} scopes and layers{with} need {need} rows, there are {max}; \
+         use fewer plans or scopes",
+        with = with_global(*global),
         max = throttler_common::abi::MAX_ROWS
     )]
     TooManyRows {
         /// Plans, "no plan" included.
         plans: usize,
-        /// Rows a scope for `global` limits: 2, or 0 where there are none.
-        global: usize,
         /// Scope identifiers in use.
         scopes: usize,
-        /// Their product.
+        /// Whether there are `global` limits, which take as many rows as two plans.
+        global: bool,
+        /// Rows that all of it needs.
         need: usize,
     },
     /// Cells of the classifier.
@@ -78,6 +82,14 @@ pub enum CompileError {
         /// Entries that the policy needs.
         need: usize,
     },
+}
+
+fn with_global(global: bool) -> &'static str {
+    if global {
+        ", and two rows of each for `global` limits,"
+    } else {
+        ""
+    }
 }
 
 /// Compiles a policy as the generation that follows `previous` (or generation 1).

@@ -1,20 +1,20 @@
-//! The rows: the limits of each scope and layer for each plan.
+//! The rows: the limits of each scope and layer for each plan, and those of all sources together.
 
-use throttler_common::abi::{
-    History, LimitHistory, LimitParams, MAX_LIMITS, MAX_ROWS, Row, row_flag,
-};
+use throttler_common::abi::{History, LimitParams, Row, row_flag};
 
-use super::CompileError;
-use super::fixed_point::{params, scale};
+use super::fixed_point::params;
+use super::histories::histories;
 use super::identify::Ids;
+use super::layout::{Layout, Run};
 use super::tables::Previous;
+use super::{CompileError, global};
 use crate::config::{Config, Limit, Mode, Plan, PlanLimit, PlanScope};
 
 /// The rows of one generation.
 pub(super) struct Rows {
     pub(super) rows: Vec<Row>,
     pub(super) histories: Vec<History>,
-    pub(super) stride: u32,
+    pub(super) layout: Layout,
 }
 
 pub(super) fn rows(
@@ -22,42 +22,33 @@ pub(super) fn rows(
     ids: &Ids,
     previous: Option<&Previous>,
 ) -> Result<Rows, CompileError> {
-    let stride = ids
-        .scopes
-        .values()
-        .max()
-        .map_or(1, |id| usize::from(*id) + 1);
-    let plans = ids
-        .plans
-        .values()
-        .max()
-        .map_or(1, |id| usize::from(*id) + 1);
-    let need = stride * plans;
-    if need > MAX_ROWS {
-        return Err(CompileError::TooManyRows {
-            plans,
-            scopes: stride,
-            need,
-        });
-    }
-    let mut rows = vec![Row::default(); need];
+    let layout = Layout::new(config, ids)?;
+    let mut rows = vec![Row::default(); layout.rows()];
     let named = |id: usize| {
         config
             .plans
             .iter()
             .find(|p| usize::from(ids.plans[&p.name]) == id)
     };
-    for plan in 0..plans {
+    for plan in 0..layout.plans {
         for set in limited(config) {
-            let index = plan * stride + usize::from(ids.scopes[set.name]);
+            let index = plan * layout.stride + usize::from(ids.scopes[set.name]);
             rows[index] = row(&set, named(plan), ids);
         }
     }
-    let histories = histories(&mut rows, stride, previous);
+    for scope in &config.scopes {
+        let id = usize::from(ids.scopes[&scope.name]);
+        for (run, part) in [(Run::Common, 0), (Run::Reserved, 1)] {
+            if let Some(index) = layout.index(run, id) {
+                rows[index] = global::row(scope, part, ids);
+            }
+        }
+    }
+    let histories = histories(&mut rows, layout, previous);
     Ok(Rows {
         rows,
         histories,
-        stride: stride as u32,
+        layout,
     })
 }
 
@@ -67,6 +58,8 @@ struct Limited<'a> {
     limits: &'a [Limit],
     monitor: bool,
     layer: Option<&'a str>,
+    global: bool,
+    protected: &'a [String],
 }
 
 fn limited(config: &Config) -> impl Iterator<Item = Limited<'_>> {
@@ -79,18 +72,31 @@ fn limited(config: &Config) -> impl Iterator<Item = Limited<'_>> {
             .iter()
             .find(|layer| layer.scopes.contains(&scope.name))
             .map(|layer| layer.name.as_str()),
+        global: !scope.global.is_empty(),
+        protected: &scope.protected,
     });
     scopes.chain(config.layers.iter().map(|layer| Limited {
         name: &layer.name,
         limits: &layer.limits,
         monitor: config.mode == Mode::Monitor,
         layer: None,
+        global: false,
+        protected: &[],
     }))
 }
 
 fn row(set: &Limited<'_>, plan: Option<&Plan>, ids: &Ids) -> Row {
+    let is_protected = plan.is_some_and(|plan| set.protected.contains(&plan.name));
+    let flags = [
+        (set.monitor, row_flag::MONITOR),
+        (set.global, row_flag::GLOBAL),
+        (set.global && is_protected, row_flag::PROTECTED),
+    ];
     let mut row = Row {
-        flags: if set.monitor { row_flag::MONITOR } else { 0 },
+        flags: flags
+            .iter()
+            .filter(|(set, _)| *set)
+            .fold(0, |flags, (_, flag)| flags | flag),
         layer: set.layer.map_or(0, |layer| ids.scopes[layer]),
         ..Row::default()
     };
@@ -120,55 +126,5 @@ fn limit_params(limit: &Limit, over: Option<&PlanScope>) -> Option<LimitParams> 
             Some((_, PlanLimit::Unlimited)) => None,
             Some((_, PlanLimit::Rate { rate, burst })) => Some(params(rate, *burst, limit.unit)),
         },
-    }
-}
-
-/// What each limit was, and how many generations ago it changed. Without an earlier generation, and
-/// for a limit that is new, there was none.
-fn histories(rows: &mut [Row], stride: usize, previous: Option<&Previous>) -> Vec<History> {
-    let before = |index: usize| -> Option<(&Row, &History)> {
-        let previous = previous?;
-        let (plan, scope) = (index / stride, index % stride);
-        let old_stride = previous.row_stride as usize;
-        let index = (scope < old_stride).then_some(plan * old_stride + scope)?;
-        previous.rows.get(index).zip(previous.histories.get(index))
-    };
-    let mut histories = vec![History::default(); rows.len()];
-    for (index, (row, history)) in rows.iter_mut().zip(&mut histories).enumerate() {
-        let old = before(index);
-        for slot in 0..MAX_LIMITS {
-            let old = old.map(|(row, history)| (&row.limits[slot], &history.limits[slot]));
-            history.limits[slot] = carry(&mut row.limits[slot], old);
-        }
-    }
-    histories
-}
-
-fn carry(limit: &mut LimitParams, old: Option<(&LimitParams, &LimitHistory)>) -> LimitHistory {
-    let scale = scale(limit);
-    let Some((was, history)) = old else {
-        return LimitHistory {
-            scale,
-            changed_before_ago: u32::MAX,
-            ..LimitHistory::default()
-        };
-    };
-    let rate = |l: &LimitParams| (l.unit, l.increment, l.shift, l.depth);
-    if rate(was) == rate(limit) {
-        limit.changed_ago = was.changed_ago.saturating_add(1);
-        return LimitHistory {
-            changed_before_ago: history.changed_before_ago.saturating_add(1),
-            ..*history
-        };
-    }
-    LimitHistory {
-        scale,
-        before: history.scale,
-        increment_before: was.increment,
-        depth_before: was.depth,
-        changed_before_ago: was.changed_ago.saturating_add(1),
-        unit_before: was.unit,
-        shift_before: was.shift,
-        reserved: 0,
     }
 }

@@ -6,9 +6,11 @@ use throttler_common::abi::{
 };
 use throttler_common::class::tag;
 
+use super::abuse;
 use super::classes::Classes;
 use super::classifier::Classified;
 use super::description::Description;
+use super::layout::Run;
 use super::rows::Rows;
 use crate::config::Config;
 
@@ -47,8 +49,12 @@ pub struct Previous {
     pub rows: Vec<Row>,
     /// Their histories.
     pub histories: Vec<History>,
-    /// Its row stride.
+    /// [`PolicyHead::row_stride`].
     pub row_stride: u32,
+    /// [`PolicyHead::global_rows`].
+    pub global_rows: u32,
+    /// [`PolicyHead::reserved_rows`].
+    pub reserved_rows: u32,
 }
 
 /// The tables of one generation.
@@ -62,7 +68,7 @@ pub struct PolicyTables {
     pub cells: Vec<u8>,
     /// Destinations by family, longest prefix first.
     pub destinations: [Vec<Destination>; 2],
-    /// Rows: plan by plan, scope by scope.
+    /// Rows: plan by plan, scope by scope; then, if there are any, those of `global` limits.
     pub rows: Vec<Row>,
     /// The rows' histories.
     pub histories: Vec<History>,
@@ -114,11 +120,12 @@ pub(super) fn assemble(
         head_flag::SOURCES
     };
     let prefix = [u32::from(config.ipv4_prefix), u32::from(config.ipv6_prefix)];
+    let first = |run| rows.layout.first(run).map_or(0, |index| index as u32);
     let head = PolicyHead {
         generation,
         tag: tag(generation),
         flags,
-        row_stride: rows.stride,
+        row_stride: rows.layout.stride as u32,
         source_mask: [
             Addr::mask(config.ipv4_prefix),
             Addr::mask(config.ipv6_prefix),
@@ -131,9 +138,9 @@ pub(super) fn assemble(
         destination_stride: classified.destination_stride,
         protocol_stride: classified.protocol_stride,
         protocol_class: classified.protocol_class,
-        global_rows: 0,
-        reserved_rows: 0,
-        abuse: throttler_common::abi::AbuseParams::default(),
+        global_rows: first(Run::Common),
+        reserved_rows: first(Run::Reserved),
+        abuse: abuse::params(config.abuse.as_ref()),
     };
     PolicyTables {
         head,

@@ -25,13 +25,7 @@ pub(crate) fn abuse(raw: &RawAbuse, settings: &Settings, findings: &mut Findings
         );
     }
     let ban_after = raw.ban_after.as_ref().and_then(|after| {
-        let (refusals, within) = count(
-            "refusals",
-            after,
-            (1, MOST_REFUSALS),
-            100,
-            findings,
-        )?;
+        let (refusals, within) = count("refusals", after, (1, MOST_REFUSALS), 100, findings)?;
         Some(BanAfter { refusals, within })
     });
     let widen_after = widen_after(raw, settings, findings);
@@ -44,11 +38,7 @@ pub(crate) fn abuse(raw: &RawAbuse, settings: &Settings, findings: &mut Findings
     })
 }
 
-fn widen_after(
-    raw: &RawAbuse,
-    settings: &Settings,
-    findings: &mut Findings,
-) -> Option<WidenAfter> {
+fn widen_after(raw: &RawAbuse, settings: &Settings, findings: &mut Findings) -> Option<WidenAfter> {
     if let (Some(key), None) = (&raw.widen_after_key, &raw.ban_after_key) {
         findings.error(
             key.clone(),
@@ -58,13 +48,7 @@ fn widen_after(
         return None;
     }
     let after = raw.widen_after.as_ref()?;
-    let (sources, within) = count(
-        "sources",
-        after,
-        (2, MOST_SOURCES),
-        16,
-        findings,
-    )?;
+    let (sources, within) = count("sources", after, (2, MOST_SOURCES), 16, findings)?;
     let key = raw.widen_after_key.clone().unwrap_or_default();
     let families = [
         ("IPv4", settings.ipv4_prefix, PARENT_PREFIX[0]),
@@ -77,7 +61,7 @@ fn widen_after(
             findings.warn(
                 key.clone(),
                 format!(
-                    "`widen_after` never holds for {family}: a /{parent} has no {sources} sources of a /{source} each"
+                    "`widen_after` never holds for {family}: a /{parent} has fewer than {sources} sources of a /{source} each"
                 ),
             );
         }

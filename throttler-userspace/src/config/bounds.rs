@@ -45,7 +45,11 @@ pub(crate) fn check(rate: &Rate, burst: u64, unit: Unit) -> Result<(), (Culprit,
 
 /// Checks a part of a bucket that [`check`] accepts: its rate is a hundredth at least, and its burst may have been
 /// rounded up.
-pub(crate) fn check_part(rate: &Rate, part: Part, unit: Unit) -> Result<(), GrammarError> {
+pub(crate) fn check_part(
+    rate: &Rate,
+    part: Part,
+    unit: Unit,
+) -> Result<(), (Culprit, GrammarError)> {
     let percent = u128::from(part.percent);
     let part_of = format!("{} % of `{rate}`", part.percent);
     // All products fit: of an accepted bucket, mantissa < 2^64 and power * period < 2^120.
@@ -53,8 +57,8 @@ pub(crate) fn check_part(rate: &Rate, part: Part, unit: Unit) -> Result<(), Gram
     let rate_of_part = u128::from(rate.mantissa()) * percent;
     if unit == Unit::Bytes && rate_of_part * NS_PER_S * 10 < per_count {
         let message = format!("{part_of} is less than 1 byte per 1000 s");
-        let help = "write a higher rate, or another share in `reserved`";
-        return Err(GrammarError::new(message, help));
+        let help = "write a higher rate, or remove `protected`";
+        return Err((Culprit::Rate, GrammarError::new(message, help)));
     }
     let filled = u128::from(LONGEST_NS) * rate_of_part / 100;
     if u128::from(part.burst) > filled / per_count {
@@ -63,7 +67,7 @@ pub(crate) fn check_part(rate: &Rate, part: Part, unit: Unit) -> Result<(), Gram
             part.burst
         );
         let help = "write a higher rate, or another share in `reserved`";
-        return Err(GrammarError::new(message, help));
+        return Err((Culprit::Rate, GrammarError::new(message, help)));
     }
     Ok(())
 }

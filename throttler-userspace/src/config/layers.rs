@@ -119,7 +119,9 @@ pub(crate) fn counts(raw: &RawConfig, findings: &mut Findings) {
     {
         findings.error(
             excess.span(),
-            format!("(plans + {beside}) × (scopes + layers) is {rows}, and {MOST_ROWS} is the most"),
+            format!(
+                "(plans + {beside}) × (scopes + layers) is {rows}, and {MOST_ROWS} is the most"
+            ),
             format!("with {total} scopes and layers{why}, {most_plans} plans fit: merge some"),
         );
     }

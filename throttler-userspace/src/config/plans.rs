@@ -18,6 +18,8 @@ struct Owner<'a> {
     /// By name as written, so that a limit with an error of its own is not unknown too.
     written: &'a [RawLimit],
     valid: &'a [Limit],
+    /// Limits that no plan can change.
+    global: &'a [RawLimit],
 }
 
 pub(crate) fn plans(
@@ -57,6 +59,7 @@ fn owners<'a>(raw: &'a RawConfig, scopes: &'a [Scope], layers: &'a [Layer]) -> V
             name: &scope.name,
             written: written.map_or(&[], |(_, raw)| raw.limits.as_slice()),
             valid: &scope.limits,
+            global: written.map_or(&[], |(_, raw)| raw.global.as_slice()),
         }
     });
     let layers = raw
@@ -67,6 +70,7 @@ fn owners<'a>(raw: &'a RawConfig, scopes: &'a [Scope], layers: &'a [Layer]) -> V
             name: &layer.name,
             written: &raw.limits,
             valid: &layer.limits,
+            global: &[],
         });
     scopes.chain(layers).collect()
 }
@@ -134,6 +138,18 @@ fn overrides(
             .iter()
             .any(|limit| limit.name.get_ref() == text)
         {
+            if owner
+                .global
+                .iter()
+                .any(|limit| limit.name.get_ref() == text)
+            {
+                findings.error(
+                    name.span(),
+                    format!("{} is a `global` limit: no plan has one of its own", quote(text)),
+                    "remove it; `protected` in the scope keeps a share of `global` limits for some plans",
+                );
+                continue;
+            }
             findings.error(
                 name.span(),
                 format!("`{}` has no limit {}", owner.name, quote(text)),

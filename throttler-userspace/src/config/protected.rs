@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-use super::bounds::{self, FULL_SIZE};
+use super::bounds::{self, Culprit, FULL_SIZE};
 use super::findings::Findings;
 use super::grammar::GrammarError;
 use super::model::Limit;
@@ -44,10 +44,14 @@ pub(crate) fn reserved(
         return 0;
     };
     for limit in global {
-        if let Err(error) = fits(limit, percent) {
-            let raw = raw.global.iter().find(|raw| *raw.name.get_ref() == limit.name);
+        if let Err((culprit, error)) = fits(limit, percent) {
+            let raw = raw
+                .global
+                .iter()
+                .find(|raw| *raw.name.get_ref() == limit.name);
             let span = raw.and_then(|raw| {
                 let burst = raw.burst.as_ref().map(Spanned::span);
+                let burst = burst.filter(|_| culprit == Culprit::Burst);
                 burst.or(raw.rate.as_ref().map(Spanned::span))
             });
             findings.error(span.unwrap_or_default(), error.message, error.help);
@@ -57,7 +61,7 @@ pub(crate) fn reserved(
     percent
 }
 
-/// Each key is of use only with the next.
+/// `reserved` is of use only with `protected`, and that only with `global`.
 fn needs(scope: &str, raw: &RawScope, findings: &mut Findings) {
     if let (Some(key), None) = (&raw.reserved_key, &raw.protected_key) {
         findings.error(
@@ -71,12 +75,6 @@ fn needs(scope: &str, raw: &RawScope, findings: &mut Findings) {
             key.clone(),
             format!("`protected` of scope {scope} has no `global` limit to keep a share of"),
             r#"add `global = { total = { rate = "1000/s" } }`, or remove `protected`"#,
-        );
-    } else if let (Some(key), true) = (&raw.reserved_key, raw.without_global) {
-        findings.error(
-            key.clone(),
-            format!("`reserved` of scope {scope} has no `global` limit to be a share of"),
-            r#"add `global = { total = { rate = "1000/s" } }`, or remove `reserved`"#,
         );
     }
 }
@@ -117,12 +115,11 @@ fn parse(text: &str) -> Result<u8, GrammarError> {
 }
 
 /// Whether the datapath can keep both parts.
-fn fits(limit: &Limit, percent: u8) -> Result<(), GrammarError> {
+fn fits(limit: &Limit, percent: u8) -> Result<(), (Culprit, GrammarError)> {
     if limit.burst < 2 {
-        return Err(GrammarError::new(
-            "a burst of 1 cannot be shared with `protected` plans",
-            "write `burst = 2` or more, or remove `protected`",
-        ));
+        let message = "a burst of 1 cannot be shared with `protected` plans";
+        let help = "write `burst = 2` or more, or remove `protected`";
+        return Err((Culprit::Burst, GrammarError::new(message, help)));
     }
     split(limit.burst, percent)
         .iter()

@@ -55,14 +55,7 @@ pub(crate) fn scope<'d>(title: &str, value: &'d Value<'d>, findings: &mut Findin
         };
     };
     table.only(
-        &[
-            "match",
-            "mode",
-            "limits",
-            "global",
-            "protected",
-            "reserved",
-        ],
+        &["match", "mode", "limits", "global", "protected", "reserved"],
         findings,
     );
     let example = r#"match = [{ protocol = "tcp", ports = ["443"] }]"#;

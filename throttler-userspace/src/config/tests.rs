@@ -25,6 +25,7 @@ on_exit = "keep"
 match = [{ protocol = "tcp", ports = ["443", "8000-8099", 9000], to = ["203.0.113.0/24", "2001:db8::/32"] }]
 mode = "monitor"
 protected = ["pro"]
+reserved = "40%"
 [scopes.api.limits]
 burst     = { rate = "10/min", unit = "connections" }
 flood     = { rate = "1000/s", burst = 2000, unit = "packets" }
@@ -62,6 +63,7 @@ block = true
 until = "2025-01-01T00:00:00Z"
 [abuse]
 ban_after = { refusals = 100, within = "10s" }
+widen_after = { sources = 16, within = "10min" }
 ban_for = "1min"
 ban_max = "1h"
 "#;
@@ -88,9 +90,10 @@ fn reads_everything() {
     assert_eq!(api.limits[0].rate.to_string(), "10/min");
     assert_eq!(api.limits[2].unit, Unit::Bytes);
     assert_eq!(
-        (api.global.len(), api.protected.as_slice()),
-        (1, &["pro".to_owned()][..])
+        (api.global.len(), api.protected.as_slice(), api.reserved),
+        (1, &["pro".to_owned()][..], 40)
     );
+    assert_eq!(default.reserved, 0);
     assert_eq!(config.layers[0].scopes, ["api"]);
     let PlanScope::Limits(pro) = &config.plans[0].scopes[0].1 else {
         panic!("{:?}", config.plans);
@@ -103,7 +106,10 @@ fn reads_everything() {
         [("api".to_owned(), PlanScope::Unlimited)]
     );
     let abuse = config.abuse.unwrap();
-    assert_eq!(abuse.ban_after.unwrap().within, Duration::from_secs(10));
+    let after = abuse.ban_after.unwrap();
+    assert_eq!((after.refusals, after.within.as_secs()), (100, 10));
+    let widen = abuse.widen_after.unwrap();
+    assert_eq!((widen.sources, widen.within.as_secs()), (16, 600));
     assert_eq!(
         (abuse.ban_for.as_secs(), abuse.ban_max.as_secs()),
         (60, 3600)
@@ -116,7 +122,7 @@ fn reads_sources_and_leaves_out_what_has_ended() {
     assert_eq!(config.sources.len(), 3);
     assert_eq!(config.sources[0].class, Class::Plan("pro".to_owned()));
     assert_eq!(config.sources[1].reason.as_deref(), Some("staff VPN"));
-    assert_eq!(config.sources[1].origin, "throttler.toml:33");
+    assert_eq!(config.sources[1].origin, "throttler.toml:34");
     assert_eq!(
         config.sources[2].until,
         Some("2026-12-31T23:00:00Z".parse().unwrap())
@@ -141,6 +147,51 @@ block = true
          the class holds for it alone, but it shares its buckets with the rest of its /64",
     ];
     assert_eq!(config.warnings, expected);
+}
+
+#[test]
+fn warns_of_bans_and_shares_that_never_hold() {
+    let config = parsed(
+        r#"
+[throttler]
+ipv4_prefix = 30
+[plans.p]
+[scopes.default]
+protected = ["p"]
+[scopes.default.global]
+total = { rate = "1M/s", burst = 4000, unit = "bytes" }
+[abuse]
+ban_after = { refusals = 1, within = "1s" }
+widen_after = { sources = 65, within = "1s" }
+"#,
+    );
+    let expected = [
+        "throttler.toml:8: the reserved part of `total` has a burst of 1000 bytes, below 1500: \
+         a full-size packet would never conform to it",
+        "throttler.toml:11: `widen_after` never holds for IPv4: a /24 has fewer than 65 sources of a /30 each",
+    ];
+    assert_eq!(config.warnings, expected);
+    let config = parsed("[abuse]\nban_for = \"1h\"\n");
+    assert_eq!(
+        config.warnings,
+        ["throttler.toml:1: `[abuse]` has no `ban_after`: refusals ban nobody"]
+    );
+}
+
+#[test]
+fn a_quarter_is_reserved_unless_the_file_says_otherwise() {
+    let scope = |reserved: &str| {
+        let text = format!(
+            "[plans.p]\n[scopes.default]\nprotected = ['p']\n{reserved}\n\
+             global = {{ total = {{ rate = '2/s' }} }}\n"
+        );
+        parsed(&text).scopes[0].reserved
+    };
+    assert_eq!(scope(""), 25);
+    assert_eq!(scope("reserved = '1%'"), 1);
+    assert_eq!(scope("reserved = '99%'"), 99);
+    let without = parsed("[scopes.default.global]\ntotal = { rate = '1/s' }\n");
+    assert_eq!(without.scopes[0].reserved, 0);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use throttler_common::abi::{
 
 use super::sys;
 use super::tables::Tables;
-use crate::compile::{Description, PolicyTables, Previous};
+use crate::compile::{Description, PolicyTables, Previous, row_count};
 
 /// Publishes `policy` as the generation in force.
 ///
@@ -174,7 +174,7 @@ pub fn previous(tables: &Tables) -> Result<Option<Previous>> {
         .max()
         .unwrap_or(0)
         + 1;
-    let count = (plans * head.row_stride).min(MAX_ROWS as u32);
+    let count = row_count(&head, plans);
     let (mut rows, mut histories) = (Vec::new(), Vec::new());
     for index in 0..count {
         let key = bank * MAX_ROWS as u32 + index;
@@ -186,5 +186,7 @@ pub fn previous(tables: &Tables) -> Result<Option<Previous>> {
         rows,
         histories,
         row_stride: head.row_stride,
+        global_rows: head.global_rows,
+        reserved_rows: head.reserved_rows,
     }))
 }

@@ -30,5 +30,7 @@ errors! {
     plan_bounds: &with_scope("[plans.pro.api]\nburst = \"1k/s\"\nvolume = { rate = \"1T/s\", burst = \"1G\" }\n[plans.max.api]\nvolume = \"200G/s\"\n"),
     owners_too_many: &numbered(255, |n| format!("[scopes.s{n}]\nmatch = [{{ ports = [{n}] }}]")),
     plans_too_many: &numbered(1024, |n| format!("[plans.p{n}]")),
+    global_rows_too_many: &(numbered(63, |n| format!("[scopes.s{n}]\nmatch = [{{ ports = [{n}] }}]")) + "[scopes.s0.global]\ntotal = { rate = \"1/s\" }\n" + &numbered(62, |n| format!("[plans.p{n}]"))),
+    global_in_a_layer: &with_scope("[layers.l]\nscopes = [\"api\"]\nglobal = { a = { rate = \"10/min\" } }\n"),
     cells_too_many: &(numbered(63, |n| format!("[scopes.s{n}]\nmatch = [{{ ports = [{n}] }}]")) + &numbered(64, |n| format!("[plans.p{n}]"))),
 }

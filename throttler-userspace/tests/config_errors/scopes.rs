@@ -9,6 +9,13 @@ fn many_destinations() -> String {
     )
 }
 
+/// A scope with a protected plan, and a global limit that can be shared with it.
+fn protected(rest: &str) -> String {
+    format!(
+        "[plans]\npro = {{}}\n[scopes.default]\nprotected = [\"pro\"]\nglobal.total = {{ rate = \"10/s\" }}\n{rest}"
+    )
+}
+
 fn many_atoms() -> String {
     let prefixes: Vec<String> = (0..64).map(|n| format!("'10.{n}.0.0/16'")).collect();
     let ports: Vec<String> = (1..=257).map(|n| n.to_string()).collect();
@@ -54,6 +61,18 @@ match = [{ protocol = "tcp", ports = ["8000-8099"] }]
 [scopes.api]
 match = [{ protocol = "tcp", ports = ["8050-8199"] }]
 "#,
-    protected_unknown_plan: "[scopes.default]\nprotected = [\"enterprize\"]\n[plans.enterprise]\n",
-    global_is_checked: "[scopes.default.global]\ntotal = { rate = \"1/s\", unit = \"requests\" }\n",
+    protected_unknown_plan: "[scopes.default]\nprotected = [\"enterprize\"]\n[scopes.default.global]\ntotal = { rate = \"10/s\" }\n[plans.enterprise]\n",
+    protected_without_global: "[scopes.default]\nprotected = [\"pro\"]\n[plans.pro]\n",
+    reserved_without_protected: "[scopes.default]\nreserved = \"25%\"\n[scopes.default.global]\ntotal = { rate = \"10/s\" }\n",
+    reserved_without_anything: "[scopes.default]\nreserved = \"25%\"\nglobal = {}\n",
+    reserved_type: &protected("reserved = 25\n"),
+    reserved_without_sign: &protected("reserved = \"25\"\n"),
+    reserved_nothing: &protected("reserved = \"0%\"\n"),
+    reserved_everything: &protected("reserved = \"100%\"\n"),
+    reserved_fraction: &protected("reserved = \"12.5%\"\n"),
+    reserved_misspelt: &protected("reservd = \"25%\"\n"),
+    shares_of_one: &protected("global.one = { rate = \"1/min\" }\n"),
+    shares_too_slow: &protected("reserved = \"1%\"\nglobal.slow = { rate = \"2/300d\" }\nglobal.thin = { rate = \"1/1000s\", burst = 2000, unit = \"bytes\" }\n"),
+    global_in_a_plan: "[scopes.default.global]\ntotal = { rate = \"10/s\" }\n[plans.pro.default]\ntotal = \"10/s\"\n",
+    global_unit: "[scopes.default.global]\ntotal = { rate = \"1/s\", unit = \"requests\" }\n",
 }

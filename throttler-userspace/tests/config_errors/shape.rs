@@ -41,7 +41,10 @@ number = { rate = 10, unit = 1, burst = [] }
     unknown_on_exit: "[throttler]\non_exit = \"stay\"\n",
     settings_out_of_range: "[throttler]\nipv4_prefix = 7\nipv6_prefix = 129\nmax_sources = 99999999999999999999\n",
     abuse_durations: "[abuse]\nban_after = { refusals = 0, within = \"s\" }\nban_for = \"0s\"\nban_max = \"1 h\"\n",
-    abuse_incomplete: "[abuse]\nban_after = {}\n",
+    abuse_out_of_range: "[abuse]\nban_after = { refusals = 1000001, within = \"367d\" }\nwiden_after = { sources = 1, within = \"500ms\" }\n",
+    abuse_widen_alone: "[abuse]\nwiden_after = { sources = 16, within = \"10min\" }\n",
+    abuse_misspelt: "[abuse]\nban_after = { refusal = 100, within = \"10s\" }\nwiden_afer = { sources = 16, within = \"10min\" }\n",
+    abuse_incomplete: "[abuse]\nban_after = {}\nwiden_after = { within = \"1h\" }\n",
     abuse_max_below_for: "[abuse]\nban_for = \"2h\"\nban_max = \"90min\"\n",
     terminal_escapes: "[scopes.\"a\\u001b[31m\"]\nmode = \"\\u001b[31m\"\n",
     every_error_at_once: r#"
