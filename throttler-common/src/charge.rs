@@ -185,6 +185,38 @@ pub fn admit<W: Words, C: Clock>(
     })
 }
 
+/// [`admit`] for a row of one limit, which needs no look ahead and no way back.
+///
+/// # Errors
+/// It refused; nothing is charged then.
+#[inline(always)]
+pub fn admit_lone<W: Words, C: Clock>(
+    row: &Row,
+    way: &Way<W>,
+    packet: &Packet,
+    clock: &C,
+) -> Result<(), Refused> {
+    let index = usize::from(row.lone) & (MAX_LIMITS - 1);
+    let limit = &row.limits[index];
+    let units = units(limit, packet);
+    if units == 0 {
+        return Ok(());
+    }
+    let (coarse, lag) = (clock.coarse(), clock.lag());
+    let cost = gcra::cost(limit, units);
+    let latest = gcra::ticks(coarse + lag);
+    if let Err(wait) = gcra::step(way.tat(index), latest, cost, limit.depth) {
+        return Err(refused(index, wait).later(lag));
+    }
+    let exact = clock.exact();
+    commit_one(limit, way, index, units, gcra::ticks(exact)).map_err(|refused| {
+        match refused.limit {
+            NO_LIMIT => refused,
+            _ => refused.later(exact.saturating_sub(coarse)),
+        }
+    })
+}
+
 #[inline(always)]
 fn commit<W: Words>(row: &Row, way: &Way<W>, packet: &Packet, now: u64) -> Result<(), Refused> {
     let mut i = 0;
@@ -400,4 +432,26 @@ fn kept<W: Words>(left: u64, old: &Old<'_>, to: &LimitParams, scale: &Scale) -> 
     let rest = left.saturating_sub(units * old.increment);
     let exact = units * to.increment + W::convert(rest, old.scale, scale, to.depth);
     if exact < to.depth { exact } else { to.depth }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::{GLOBAL_LIMIT, LAYER_LIMIT};
+
+    #[test]
+    fn a_result_survives_being_one_word() {
+        assert_eq!(decode(encode(Ok(()))), Ok(()));
+        for wait in [0, 1, 1 << 55] {
+            for limit in 0..MAX_LIMITS as u8 {
+                for kind in [0, LAYER_LIMIT, GLOBAL_LIMIT] {
+                    let refused = Refused { limit, wait }.of(kind);
+                    assert_eq!(refused.limit, limit | kind);
+                    assert_eq!(decode(encode(Err(refused))), Err(refused));
+                }
+            }
+        }
+        let contended = Refused::CONTENDED.of(LAYER_LIMIT);
+        assert_eq!(decode(encode(Err(contended))), Err(Refused::CONTENDED));
+    }
 }

@@ -19,6 +19,7 @@ use crate::refuse::Refusal;
 use crate::resolve::resolve_address;
 use crate::scope;
 use crate::slot::Slots;
+use crate::swift;
 use crate::table::Way;
 
 /// What becomes of a frame.
@@ -61,6 +62,10 @@ pub fn decide_packet<C: Clock, P: Policies, S: Slots>(
         return plain(reason, begun.scope(), packet.length);
     };
     let scope = begun.scope();
+    let swift = swift::decide(head, packet, begun, clock, policy, slots);
+    if let Some(decision) = swift.decision(packet.length) {
+        return followed(decision, policy, packet, clock, slots);
+    }
     let meet = |who| slots.meet(policy, packet, clock, who);
     let mut met = Met {
         source: meet(Who::source(scope)),
@@ -72,8 +77,19 @@ pub fn decide_packet<C: Clock, P: Policies, S: Slots>(
         met.layer = meet(Who::layer(begun.layer(), met.source.class));
     }
     let decision = judge(packet, scope, &met, clock, policy, slots);
+    followed(decision, policy, packet, clock, slots)
+}
+
+#[inline(always)]
+fn followed<C: Clock, P: Policies, S: Slots>(
+    decision: Decision,
+    policy: &P,
+    packet: &Packet,
+    clock: &C,
+    slots: &S,
+) -> Decision {
     if decision.widen {
-        slots.widen(policy, packet, clock, scope);
+        slots.widen(policy, packet, clock, decision.scope);
     }
     decision
 }
@@ -159,7 +175,7 @@ const fn is_limited(row: &Row) -> bool {
 }
 
 #[inline(always)]
-const fn plain(reason: Reason, scope: u8, length: u32) -> Decision {
+pub(crate) const fn plain(reason: Reason, scope: u8, length: u32) -> Decision {
     Decision {
         reason,
         scope,
@@ -268,42 +284,60 @@ pub fn judge<C: Clock, P: Policies, S: Slots>(
             }
             plain(reason, scope, packet.length)
         }
-        Err((why, refusal)) => {
-            let reason = spared(why, policy.row(u32::from(scope)));
-            let dropped = !matches!(reason, Reason::Monitored);
-            if way.handle != 0 {
-                if dropped {
-                    way.count_dropped(length);
-                } else {
-                    way.count_passed(length);
-                }
-            }
-            let mut widen = false;
-            if why != Reason::Banned {
-                let refusal = Refusal {
-                    why,
-                    monitored: !dropped,
-                    scope,
-                    plan: word.plan(),
-                    refused: refusal,
-                };
-                widen = slots.refuse(policy, &way, packet, clock, &refusal);
-            }
-            Decision {
-                reason,
+        Err((why, refused)) => {
+            let refusal = Refusal {
+                why,
+                monitored: false,
                 scope,
-                limit: refusal.limit,
-                length: packet.length,
-                widen,
-            }
+                plan: word.plan(),
+                refused,
+            };
+            refuse(refusal, &way, packet, clock, policy, slots)
         }
     }
 }
 
-const NO_REFUSAL: Refused = Refused::CONTENDED;
+/// The decision on a packet that is refused, and what follows for its source.
+#[inline(always)]
+pub(crate) fn refuse<C: Clock, P: Policies, S: Slots>(
+    refusal: Refusal,
+    way: &Way<S::Words>,
+    packet: &Packet,
+    clock: &C,
+    policy: &P,
+    slots: &S,
+) -> Decision {
+    let reason = spared(refusal.why, policy.row(u32::from(refusal.scope)));
+    let monitored = matches!(reason, Reason::Monitored);
+    let length = u64::from(packet.length);
+    if way.handle != 0 {
+        if monitored {
+            way.count_passed(length);
+        } else {
+            way.count_dropped(length);
+        }
+    }
+    let mut widen = false;
+    if refusal.why != Reason::Banned {
+        let refusal = Refusal {
+            monitored,
+            ..refusal
+        };
+        widen = slots.refuse(policy, way, packet, clock, &refusal);
+    }
+    Decision {
+        reason,
+        scope: refusal.scope,
+        limit: refusal.refused.limit,
+        length: packet.length,
+        widen,
+    }
+}
+
+pub(crate) const NO_REFUSAL: Refused = Refused::CONTENDED;
 
 #[inline(always)]
-fn row_index(head: &PolicyHead, plan: u16, scope: u8) -> u32 {
+pub(crate) fn row_index(head: &PolicyHead, plan: u16, scope: u8) -> u32 {
     u32::from(plan) * head.row_stride + u32::from(scope)
 }
 

@@ -30,6 +30,7 @@ pub mod refuse;
 mod resolve;
 pub mod scope;
 mod slot;
+pub mod swift;
 pub mod table;
 
 pub use clock::Clock;

@@ -52,6 +52,34 @@ impl Source {
     }
 }
 
+/// The source of a packet, if it lies where most do: at home, with the class in force. Otherwise nothing is
+/// known yet, and [`meet`] has to search, resolve, or give it a way.
+#[inline(always)]
+pub fn glance<S: Slots, C: Clock>(
+    head: &PolicyHead,
+    slots: &S,
+    packet: &Packet,
+    clock: &C,
+    scope: u8,
+) -> Option<Found<S::Words>> {
+    let table = slots.head()?;
+    let family = packet.family().index();
+    let addr = packet.source.masked(head.source_mask[family]);
+    let region = &table.regions[region::SOURCES + family];
+    let place = Place::of(table, region, &addr, scope);
+    let words = slots.set(place.sets[0])?;
+    let handle = table::at_home(&words, &place, &addr);
+    if handle == 0 {
+        return None;
+    }
+    let now = clock.coarse();
+    let found = table::found(Way { words, handle }, now);
+    if !found.is_known() || !found.class.holds(head.tag, now) {
+        return None;
+    }
+    Some(found)
+}
+
 /// Whom a way is kept for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who {

@@ -3,9 +3,9 @@
 use core::cell::Cell;
 
 use aya_ebpf::programs::XdpContext;
-use throttler_common::{Packet, lookup::Source, parse::parse};
+use throttler_common::{Packet, lookup::Source};
 
-use crate::{clock::KernelClock, frame::XdpFrame, maps};
+use crate::{clock::KernelClock, maps};
 
 /// A packet, its time, and where it came in. It lies in a map value of the CPU's own: the stack's 512
 /// bytes are for the functions, and an XDP program is not preempted by another on its CPU.
@@ -29,20 +29,13 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// This CPU's, with the frame in it; `skip` bytes come before the frame.
+    /// This CPU's.
     #[inline(always)]
-    pub(crate) fn of(ctx: &XdpContext, skip: u32) -> Option<&'static mut Self> {
+    pub(crate) fn of(ctx: &XdpContext) -> Option<&'static mut Self> {
         let arrival = maps::ARRIVAL.get_ptr_mut(0)?;
         // SAFETY: a per-CPU map value, ours alone until the program ends.
         let arrival = unsafe { &mut *arrival };
-        parse_into(ctx, skip, &mut arrival.packet);
         arrival.ifindex = ctx.ingress_ifindex() as u32;
         Some(arrival)
     }
-}
-
-/// In a frame of its own, which is gone when the decision needs the stack.
-#[inline(never)]
-fn parse_into(ctx: &XdpContext, skip: u32, packet: &mut Packet) {
-    *packet = parse(&XdpFrame::new(ctx, skip));
 }

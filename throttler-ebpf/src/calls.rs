@@ -16,6 +16,7 @@ use throttler_common::{
     notice::Kind,
     pressure,
     refuse::{self, Refusal},
+    swift::Swift,
     table::{self, Newcomer, Place, Way, answer},
 };
 
@@ -25,24 +26,11 @@ use crate::{
 
 const UNREACHABLE: u64 = encode(Err(Refused::CONTENDED));
 
-/// [`decide::begin`].
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub(crate) extern "C" fn throttler_begin(arrival: *const Arrival) -> u32 {
-    // SAFETY: the callers pass an arrival.
-    let Some(arrival) = (unsafe { arrival.as_ref() }) else {
-        return u32::MAX;
-    };
-    let policy = KernelPolicy::current();
-    arrival.bank.set(policy.number());
-    decide::begin(&arrival.packet, &arrival.clock, &policy).0
-}
-
-/// [`decide::judge`]: `reason | scope << 8 | limit << 16 | widen << 24`.
+/// [`decide::judge`], as a [`Swift`].
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn throttler_judge(arrival: *const Arrival, scope: u32) -> u32 {
-    // SAFETY: as in `throttler_begin`.
+    // SAFETY: the callers pass this CPU's arrival.
     let Some(arrival) = (unsafe { arrival.as_ref() }) else {
         return u32::MAX;
     };
@@ -54,11 +42,15 @@ pub(crate) extern "C" fn throttler_judge(arrival: *const Arrival, scope: u32) ->
         parent: arrival.parent.get(),
         layer: arrival.layer.get(),
     };
-    let decision = decide::judge(packet, scope as u8, &met, clock, &policy, &slots);
-    decision.reason as u32
-        | u32::from(decision.scope) << 8
-        | u32::from(decision.limit) << 16
-        | u32::from(decision.widen) << 24
+    Swift::new(decide::judge(
+        packet,
+        scope as u8,
+        &met,
+        clock,
+        &policy,
+        &slots,
+    ))
+    .0
 }
 
 /// Writes an event. `flags` is kind, reason, scope, limit (8 bits each), plan (16), monitored; `counts`
@@ -72,7 +64,7 @@ pub(crate) extern "C" fn throttler_tell(
     refused_total: u64,
     retry_after: u64,
 ) -> u32 {
-    // SAFETY: as in `throttler_begin`.
+    // SAFETY: as in `throttler_judge`.
     let Some(arrival) = (unsafe { arrival.as_ref() }) else {
         return 0;
     };
@@ -133,7 +125,7 @@ pub(crate) extern "C" fn throttler_meet(
     parent: u32,
     class: u64,
 ) -> u32 {
-    // SAFETY: as in `throttler_begin`.
+    // SAFETY: as in `throttler_judge`.
     let Some(arrival) = (unsafe { arrival.as_ref() }) else {
         return 0;
     };
@@ -329,7 +321,7 @@ pub(crate) extern "C" fn throttler_global(
     scope: u32,
     protected: u32,
 ) -> u64 {
-    // SAFETY: as in `throttler_begin`.
+    // SAFETY: as in `throttler_judge`.
     let Some(arrival) = (unsafe { arrival.as_ref() }) else {
         return UNREACHABLE;
     };
@@ -354,7 +346,7 @@ pub(crate) extern "C" fn throttler_undo_global(
     scope: u32,
     share: u32,
 ) -> u32 {
-    // SAFETY: as in `throttler_begin`.
+    // SAFETY: as in `throttler_judge`.
     if let Some(arrival) = unsafe { arrival.as_ref() } {
         let policy = KernelPolicy::of_bank(arrival.bank.get());
         let share = if share == 0 {
@@ -372,7 +364,7 @@ pub(crate) extern "C" fn throttler_undo_global(
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn throttler_newcomer(arrival: *const Arrival, scope: u32) -> u64 {
-    // SAFETY: as in `throttler_begin`.
+    // SAFETY: as in `throttler_judge`.
     let Some(arrival) = (unsafe { arrival.as_ref() }) else {
         return UNREACHABLE;
     };
@@ -452,7 +444,7 @@ pub(crate) extern "C" fn throttler_strike(
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn throttler_widen(arrival: *const Arrival, scope: u32) -> u32 {
-    // SAFETY: as in `throttler_begin`.
+    // SAFETY: as in `throttler_judge`.
     if let Some(arrival) = unsafe { arrival.as_ref() } {
         let policy = KernelPolicy::of_bank(arrival.bank.get());
         let slots = KernelSlots(arrival);
@@ -471,7 +463,7 @@ pub(crate) extern "C" fn throttler_widen(arrival: *const Arrival, scope: u32) ->
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn throttler_prefix_banned(arrival: *const Arrival, scope: u32) -> u32 {
-    // SAFETY: as in `throttler_begin`.
+    // SAFETY: as in `throttler_judge`.
     let Some(arrival) = (unsafe { arrival.as_ref() }) else {
         return 0;
     };

@@ -39,6 +39,11 @@ impl Frame for XdpFrame<'_> {
     }
 
     #[inline(always)]
+    fn reach(&self) -> u32 {
+        ((self.end - self.start) as u32).saturating_sub(self.skip)
+    }
+
+    #[inline(always)]
     fn get<const N: usize>(&self, offset: u32) -> Option<&[u8; N]> {
         // The mask bounds the offset; no header lies beyond it.
         let offset = opaque(offset as usize + self.skip as usize) & REACH;

@@ -1,14 +1,24 @@
 //! The entry points.
 
 use aya_ebpf::{Global, bindings::xdp_action, macros::xdp, programs::XdpContext};
-use throttler_common::{Frame, Reason, Verdict, abi::NO_LIMIT, class::{Kind, Word}, decide::Begun};
+use throttler_common::{
+    Frame, Reason, Verdict,
+    abi::NO_LIMIT,
+    class::{Kind, Word},
+    decide::{self, Begun},
+    parse::parse,
+    swift::{self, Swift},
+};
 
 use crate::{
     account,
     arrival::Arrival,
-    calls::{throttler_begin, throttler_judge, throttler_meet, throttler_trace, throttler_widen},
+    calls::{throttler_judge, throttler_meet, throttler_trace, throttler_widen},
     clock::KernelClock,
     frame::XdpFrame,
+    policy::KernelPolicy,
+    slots::KernelSlots,
+    verifier::written,
 };
 
 /// Whether every packet is logged. Constant once loaded: where it is 0, the verifier removes what it
@@ -19,11 +29,11 @@ static TRACE: Global<u8> = Global::new(0);
 /// What an interface runs.
 #[xdp(frags)]
 pub(crate) fn throttler(ctx: XdpContext) -> u32 {
-    let Some(arrival) = Arrival::of(&ctx, 0) else {
+    let Some(arrival) = Arrival::of(&ctx) else {
         return xdp_action::XDP_PASS;
     };
     arrival.clock = KernelClock::of_kernel(&mut arrival.tick, &mut arrival.tick_time);
-    let decision = decide(arrival);
+    let decision = run(&ctx, 0, arrival);
     if TRACE.load() != 0 {
         throttler_trace(decision, arrival.packet.length);
     }
@@ -40,20 +50,22 @@ pub(crate) fn throttler_at(ctx: XdpContext) -> u32 {
     let Some(now) = XdpFrame::new(&ctx, 0).get::<8>(0).copied() else {
         return u32::MAX;
     };
-    let Some(arrival) = Arrival::of(&ctx, 8) else {
+    let Some(arrival) = Arrival::of(&ctx) else {
         return u32::MAX;
     };
     arrival.clock = KernelClock::at(u64::from_ne_bytes(now));
-    decide(arrival)
+    run(&ctx, 8, arrival)
 }
 
-/// Decides and counts: `reason | scope << 8 | limit << 16`. The steps are called from here, one after the
-/// other, so that none needs its stack while the next one runs.
+/// Decides and counts: `reason | scope << 8 | limit << 16`. The frame begins `skip` bytes in.
+///
+/// The steps are those of [`decide::decide_packet`], called from here one after the other, so that none
+/// needs its stack while the next one runs.
 #[inline(always)]
-fn decide(arrival: &Arrival) -> u32 {
-    let begun = Begun(throttler_begin(arrival));
-    let mut decision = begun.0 | u32::from(NO_LIMIT) << 16;
-    if begun.decided().is_none() {
+fn run(ctx: &XdpContext, skip: u32, arrival: &mut Arrival) -> u32 {
+    let mut decision = begin(ctx, skip, arrival);
+    if Swift(decision).decision(0).is_none() {
+        let begun = Begun(decision);
         let scope = u32::from(begun.scope());
         throttler_meet(arrival, scope, 0, 0);
         let source = arrival.met.get();
@@ -67,14 +79,34 @@ fn decide(arrival: &Arrival) -> u32 {
             arrival.layer.set(arrival.met.get());
         }
         decision = throttler_judge(arrival, scope);
-        if decision & WIDEN != 0 {
-            throttler_widen(arrival, scope);
-        }
+    }
+    if decision & Swift::WIDEN != 0 {
+        throttler_widen(arrival, decision >> 8 & 0xff);
     }
     if let Some(reason) = Reason::from_index(decision as u8) {
         account::count((decision >> 8) as u8, reason, arrival.packet.length);
     }
-    decision & !WIDEN
+    decision & !Swift::WIDEN
 }
 
-const WIDEN: u32 = 1 << 24;
+/// Parses and decides, if it can be done swiftly ([`Swift`]); otherwise answers a [`Begun`].
+#[inline(never)]
+fn begin(ctx: &XdpContext, skip: u32, arrival: &mut Arrival) -> u32 {
+    arrival.packet = parse(&XdpFrame::new(ctx, skip));
+    let arrival = written(arrival);
+    let policy = KernelPolicy::current();
+    arrival.bank.set(policy.number());
+    let (packet, clock) = (&arrival.packet, &arrival.clock);
+    let begun = decide::begin(packet, clock, &policy);
+    if begun.decided().is_some() {
+        return begun.0 | u32::from(NO_LIMIT) << 16;
+    }
+    let Some(head) = policy.into_head() else {
+        return begun.0;
+    };
+    let policy = KernelPolicy::of_bank(arrival.bank.get());
+    match swift::decide(head, packet, begun, clock, &policy, &KernelSlots(arrival)) {
+        Swift::UNDECIDED => begun.0,
+        decided => decided.0,
+    }
+}

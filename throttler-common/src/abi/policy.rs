@@ -141,8 +141,10 @@ pub struct Row {
     pub layer: u8,
     /// Bit `1 << unit` is set for each unit that a limit charges.
     pub units: u8,
+    /// The index of the limit where `count` is 1.
+    pub lone: u8,
     /// Zero.
-    pub reserved: [u32; 7],
+    pub reserved: [u8; 27],
 }
 
 /// Bits of [`Row::flags`].

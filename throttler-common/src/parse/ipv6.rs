@@ -2,7 +2,7 @@
 
 use network_types::ip::{IpProto, Ipv6Hdr};
 
-use super::{Frame, Kind, Packet, Truncated, packet_flag, transport};
+use super::{Frame, Kind, Packet, Truncated, behind, holds, packet_flag, transport};
 use crate::abi::Addr;
 
 const HEADER: u32 = Ipv6Hdr::LEN as u32;
@@ -22,9 +22,9 @@ const SHIM6: u8 = IpProto::Shim6 as u8;
 const FRAGMENT_OFFSET: u16 = 0xfff8;
 const MORE_FRAGMENTS: u16 = 1;
 
-/// The packet at `offset`, of which the frame holds `behind` bytes (padding included).
+/// The packet at `offset`.
 #[inline(always)]
-pub(super) fn parse<F: Frame>(frame: &F, offset: u32, behind: u32) -> Result<Packet, Truncated> {
+pub(super) fn parse<F: Frame>(frame: &F, offset: u32) -> Result<Packet, Truncated> {
     let Some(h) = frame.get::<{ Ipv6Hdr::LEN }>(offset) else {
         return Err(Truncated);
     };
@@ -32,12 +32,12 @@ pub(super) fn parse<F: Frame>(frame: &F, offset: u32, behind: u32) -> Result<Pac
     let mut next = h[6];
     // A jumbogram (RFC 2675) claims 0 and says its length in a hop-by-hop option: the frame's counts.
     let payload = if claimed == 0 && next == HOP_BY_HOP {
-        behind.saturating_sub(HEADER)
+        behind(frame, offset + HEADER)
     } else {
         claimed
     };
     let length = HEADER + payload;
-    if h[0] >> 4 != 6 || length > behind {
+    if h[0] >> 4 != 6 || !holds(frame, offset, length) {
         return Err(Truncated);
     }
     let mut packet = Packet::blank(Kind::V6, length);

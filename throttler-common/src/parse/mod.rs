@@ -9,8 +9,11 @@ use crate::abi::Addr;
 
 /// Read access to a frame.
 pub trait Frame {
-    /// Length of the whole frame in bytes, also where only its start is in reach.
+    /// Length of the whole frame in bytes, also where only its start is in reach. Asked for only where
+    /// [`Frame::reach`] does not answer: the kernel's is a call.
     fn length(&self) -> u32;
+    /// Bytes of the frame that are in reach, and so at least its length.
+    fn reach(&self) -> u32;
     /// `N` bytes from `offset` on, if they are in reach. The kernel keeps every header in reach; a
     /// frame of several buffers ([xdp frags]) keeps only its payload elsewhere.
     ///
@@ -148,21 +151,29 @@ pub(crate) struct Truncated;
 /// Parses a frame from its Ethernet header on.
 #[inline(always)]
 pub fn parse<F: Frame>(frame: &F) -> Packet {
-    let total = frame.length();
     let (ether_type, offset) = match link::walk(frame) {
         Ok(found) => found,
-        Err(Truncated) => {
-            return Packet::blank(Kind::Malformed, total.saturating_sub(link::HEADER));
-        }
+        Err(Truncated) => return Packet::blank(Kind::Malformed, behind(frame, link::HEADER)),
     };
-    let behind = total.saturating_sub(offset);
     let parsed = match ether_type {
-        link::IPV4 => ipv4::parse(frame, offset, behind),
-        link::IPV6 => ipv6::parse(frame, offset, behind),
-        _ => return Packet::blank(Kind::NotIp, behind),
+        link::IPV4 => ipv4::parse(frame, offset),
+        link::IPV6 => ipv6::parse(frame, offset),
+        _ => return Packet::blank(Kind::NotIp, behind(frame, offset)),
     };
     match parsed {
         Ok(packet) => packet,
-        Err(Truncated) => Packet::blank(Kind::Malformed, behind),
+        Err(Truncated) => Packet::blank(Kind::Malformed, behind(frame, offset)),
     }
+}
+
+/// Bytes of the frame from `offset` on.
+#[inline(always)]
+fn behind<F: Frame>(frame: &F, offset: u32) -> u32 {
+    frame.length().saturating_sub(offset)
+}
+
+/// Whether the frame holds `length` bytes from `offset` on.
+#[inline(always)]
+fn holds<F: Frame>(frame: &F, offset: u32, length: u32) -> bool {
+    offset + length <= frame.reach() || offset + length <= frame.length()
 }

@@ -3,7 +3,7 @@
 use throttler_common::table::Unavailable;
 
 use crate::set::Plan;
-use crate::world::{NOW, Source, Table, cpu, done, every_order};
+use crate::world::{NOW, Source, Table, cpu, done, every_order, most_orders};
 
 /// The answers to CPUs that claimed for the same source.
 type Claimed = Result<u64, Unavailable>;
@@ -23,8 +23,8 @@ fn is_valid(table: &Table, source: &Source, claimed: &[Claimed]) -> bool {
         && table.0.iter().all(|set| !set.is_locked())
 }
 
-fn two_claim(interrupted: usize, sets: [u32; 2], table: fn() -> Vec<Plan>) {
-    every_order(interrupted, move || {
+fn two_claim(sets: [u32; 2], table: fn() -> Vec<Plan>) {
+    every_order(move || {
         let mut a = Source::new(1, 1);
         a.place.sets = sets;
         let table = Table(table().into_iter().map(Plan::build).collect());
@@ -39,19 +39,17 @@ fn two_claim(interrupted: usize, sets: [u32; 2], table: fn() -> Vec<Plan>) {
 
 #[test]
 fn two_cpus_give_a_source_one_way() {
-    two_claim(3, [0, 0], || vec![Plan::full().free(1).free(2)]);
+    two_claim([0, 0], || vec![Plan::full().free(1).free(2)]);
 }
 
 #[test]
 fn two_cpus_give_a_source_one_way_of_its_second_set() {
-    two_claim(3, [0, 1], || {
-        vec![Plan::full(), Plan::full().free(1).free(2)]
-    });
+    two_claim([0, 1], || vec![Plan::full(), Plan::full().free(1).free(2)]);
 }
 
 #[test]
 fn two_cpus_give_a_source_one_way_whichever_set_has_room() {
-    two_claim(3, [0, 1], || {
+    two_claim([0, 1], || {
         vec![
             Plan::full().free(1).overflowed(),
             Plan::full().free(1).free(2),
@@ -60,8 +58,15 @@ fn two_cpus_give_a_source_one_way_whichever_set_has_room() {
 }
 
 #[test]
+fn two_cpus_give_a_source_one_way_of_the_set_with_more_room() {
+    two_claim([0, 1], || {
+        vec![Plan::full().free(1), Plan::full().free(1).free(2)]
+    });
+}
+
+#[test]
 fn three_cpus_give_a_source_one_way() {
-    every_order(2, || {
+    most_orders(3, || {
         let a = Source::new(1, 1);
         let table = Table(vec![Plan::full().free(1).free(2).build()]);
         let others = [(); 2].map(|()| {
@@ -76,7 +81,7 @@ fn three_cpus_give_a_source_one_way() {
 
 #[test]
 fn two_sources_never_share_a_way() {
-    every_order(3, || {
+    every_order(|| {
         let (a, b) = (Source::new(1, 1), Source::new(2, 1));
         let table = Table(vec![Plan::full().free(1).free(2).build()]);
         let other = cpu({

@@ -1,12 +1,15 @@
 //! Sources, limits and CPUs of the scenarios.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use loom::thread::JoinHandle;
 use throttler_common::abi::{Addr, Row};
 use throttler_common::charge;
 use throttler_common::class::{Kind, Word};
 use throttler_common::gcra;
 use throttler_common::table::{
-    Newcomer, Place, Unavailable, Way, answer, claim, found, header, search,
+    Found, Newcomer, Place, Unavailable, Way, answer, claim, found, header, search,
 };
 
 use crate::policy::{limit, row};
@@ -70,18 +73,18 @@ impl Table {
 
     /// As [`throttler_common::lookup::known`].
     pub(crate) fn find(&self, source: &Source, now: u64) -> Option<Way<Set>> {
+        self.look(source, now).map(|found| found.way)
+    }
+
+    /// The same with what was read.
+    pub(crate) fn look(&self, source: &Source, now: u64) -> Option<Found<Set>> {
         let [first, second] = source.place.sets.map(|i| &self.0[i as usize]);
-        let handle = search(
-            first,
-            || Some(second.clone()),
-            &source.place,
-            &source.addr,
-        );
+        let handle = search(first, || Some(second.clone()), &source.place, &source.addr);
         if handle == 0 {
             return None;
         }
         let found = found(self.way(source, handle), now);
-        found.is_known().then_some(found.way)
+        found.is_known().then_some(found)
     }
 
     pub(crate) fn claim(&self, source: &Source, now: u64) -> Result<Way<Set>, Unavailable> {
@@ -128,13 +131,28 @@ pub(crate) fn burst(packets: u64) -> Row {
     row(limit(packets, UNIT))
 }
 
-/// Tries every interleaving in which a CPU is interrupted between its steps at most so often; what a
-/// CPU waits for does not count.
-pub(crate) fn every_order(interrupted: usize, scenario: impl Fn() + Send + Sync + 'static) {
+/// Tries every interleaving.
+pub(crate) fn every_order(scenario: impl Fn() + Send + Sync + 'static) {
+    explore(None, scenario);
+}
+
+/// Tries every interleaving with so many changes from one CPU to another between their steps. Their
+/// number grows with that as a power; what is known of faults in protocols needs two.
+pub(crate) fn most_orders(changes: usize, scenario: impl Fn() + Send + Sync + 'static) {
+    explore(Some(changes), scenario);
+}
+
+fn explore(changes: Option<usize>, scenario: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(interrupted);
+    builder.preemption_bound = changes;
     builder.max_branches = 10_000;
-    builder.check(scenario);
+    let orders = Arc::new(AtomicUsize::new(0));
+    let counted = orders.clone();
+    builder.check(move || {
+        counted.fetch_add(1, Relaxed);
+        scenario();
+    });
+    println!("{} orders", orders.load(Relaxed));
 }
 
 /// Another CPU.

@@ -86,11 +86,16 @@ fn limited(config: &Config) -> impl Iterator<Item = Limited<'_>> {
 }
 
 fn row(set: &Limited<'_>, plan: Option<&Plan>, ids: &Ids) -> Row {
+    let over = plan
+        .and_then(|plan| plan.scopes.iter().find(|(scope, _)| scope == set.name))
+        .map(|(_, over)| over);
+    // "unlimited" says that nothing refuses: neither its own limits nor those of all together.
+    let global = set.global && over != Some(&PlanScope::Unlimited);
     let is_protected = plan.is_some_and(|plan| set.protected.contains(&plan.name));
     let flags = [
         (set.monitor, row_flag::MONITOR),
-        (set.global, row_flag::GLOBAL),
-        (set.global && is_protected, row_flag::PROTECTED),
+        (global, row_flag::GLOBAL),
+        (global && is_protected, row_flag::PROTECTED),
     ];
     let mut row = Row {
         flags: flags
@@ -100,9 +105,6 @@ fn row(set: &Limited<'_>, plan: Option<&Plan>, ids: &Ids) -> Row {
         layer: set.layer.map_or(0, |layer| ids.scopes[layer]),
         ..Row::default()
     };
-    let over = plan
-        .and_then(|plan| plan.scopes.iter().find(|(scope, _)| scope == set.name))
-        .map(|(_, over)| over);
     for limit in set.limits {
         let Some(params) = limit_params(limit, over) else {
             continue;
@@ -110,6 +112,7 @@ fn row(set: &Limited<'_>, plan: Option<&Plan>, ids: &Ids) -> Row {
         let index = ids.limits[&(set.name.to_owned(), limit.name.clone())];
         row.limits[usize::from(index)] = params;
         row.count += 1;
+        row.lone = index;
         row.units |= 1 << params.unit;
     }
     row

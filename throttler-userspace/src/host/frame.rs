@@ -7,6 +7,10 @@ use throttler_common::Frame;
 pub struct SliceFrame<'a>(pub &'a [u8]);
 
 impl Frame for SliceFrame<'_> {
+    fn reach(&self) -> u32 {
+        self.length()
+    }
+
     fn length(&self) -> u32 {
         u32::try_from(self.0.len()).unwrap_or(u32::MAX)
     }

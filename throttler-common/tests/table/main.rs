@@ -1,0 +1,12 @@
+//! The source table over memory of the host: one CPU against a slow model, several against its promises.
+
+mod charges;
+mod host;
+mod model;
+mod place;
+#[path = "../support/policy.rs"]
+mod policy;
+mod sequences;
+#[path = "../support/source.rs"]
+mod source;
+mod stress;
