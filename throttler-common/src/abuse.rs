@@ -45,7 +45,7 @@ fn count<W: Words>(way: &Way<W>, at: u64, within: u64, most: u32, params: &Abuse
             given = before.next(at, terms);
             way.set_ban(given);
             way.clear_strikes(at);
-            if before.until() + params.wider_within <= at {
+            if before == Ban::default() || before.until() + params.wider_within <= at {
                 given = given.fresh();
             }
         }
@@ -131,7 +131,7 @@ pub fn is_prefix_banned<P: Policies, S: Slots, C: Clock>(
     let now = clock.coarse();
     let at = moment(now);
     let (place, addr) = pressure::place(table, packet, scope);
-    let Some(found) = lookup::known(slots, &place, &addr, now) else {
+    let Some(found) = lookup::known(slots, &place, &addr, now, false) else {
         return false;
     };
     if found.ban.is_over_untold(at) && found.way.replace_ban(found.ban, found.ban.told()) {

@@ -8,7 +8,7 @@
 
 use crate::abi::{LimitHistory, LimitParams, MAX_LIMITS, NO_LIMIT, Row, Scale, unit};
 use crate::gcra;
-use crate::class::Word;
+use crate::class::{self, Word};
 use crate::clock::Clock;
 use crate::parse::{Packet, packet_flag};
 use crate::policy::Policies;
@@ -275,6 +275,10 @@ const fn refused(index: usize, wait: u64) -> Refused {
 #[inline(always)]
 pub fn undo<W: Words>(row: &Row, way: &Way<W>, packet: &Packet, below: usize) {
     way.locked(|way| {
+        if way.class().tag() != row.tag {
+            // The bucket has been converted since: what was charged is no longer what it holds.
+            return;
+        }
         let mut i = 0;
         while i < MAX_LIMITS {
             if i < below {
@@ -302,6 +306,10 @@ pub fn renew<P: Policies, W: Words>(
 ) -> bool {
     way.locked(|way| {
         let old = way.class();
+        if old.tag() != 0 && old.age(word.tag()) >= class::NEWER {
+            // A packet that began under an earlier generation than the slot's: nothing is turned back.
+            return;
+        }
         // Another CPU may have done it; to do it twice would count the change twice. A bucket that no
         // generation has used is full, whatever the limits were.
         if old.0 != word.0 && old.tag() != 0 {

@@ -40,6 +40,10 @@ const KIND_SHIFT: u32 = TAG_BITS;
 const PLAN_SHIFT: u32 = KIND_SHIFT + 2;
 const UNTIL_AT: u32 = PLAN_SHIFT + 10;
 
+/// An [`Word::age`] from which on the word is of a later generation instead: up to 64 may have been
+/// published while a packet was under way.
+pub const NEWER: u32 = TAG_PERIOD - 64;
+
 /// The tag of a generation: 1 to 2^20 - 1, never 0, so that an empty slot matches none.
 #[inline(always)]
 #[must_use]

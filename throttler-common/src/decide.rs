@@ -68,7 +68,10 @@ pub fn decide_packet<C: Clock, P: Policies, S: Slots>(
     }
     let meet = |who| slots.meet(policy, packet, clock, who);
     let mut met = Met {
-        source: meet(Who::source(scope)),
+        source: meet(Who {
+            absent: swift == swift::Swift::UNKNOWN,
+            ..Who::source(scope)
+        }),
         ..Met::NOBODY
     };
     if met.source.found_no_room() {

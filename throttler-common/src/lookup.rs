@@ -9,7 +9,7 @@ use crate::parse::Packet;
 use crate::policy::Policies;
 use crate::resolve::resolve;
 use crate::slot::Slots;
-use crate::table::{self, Found, Newcomer, Place, Unavailable, Way, answer};
+use crate::table::{self, Found, Newcomer, Place, Unavailable, Way, answer, header};
 
 /// What is known of a packet's source in its scope (or layer).
 #[repr(C)]
@@ -52,8 +52,8 @@ impl Source {
     }
 }
 
-/// The source of a packet, if it lies where most do: at home, with the class in force. Otherwise nothing is
-/// known yet, and [`meet`] has to search, resolve, or give it a way.
+/// The source of a packet, if it lies in its first set, with the class in force: [`Found::is_known`]. Otherwise
+/// [`meet`] has to search, resolve, or give it a way; no search where the handle is [`table::ABSENT`].
 #[inline(always)]
 pub fn glance<S: Slots, C: Clock>(
     head: &PolicyHead,
@@ -69,11 +69,15 @@ pub fn glance<S: Slots, C: Clock>(
     let place = Place::of(table, region, &addr, scope);
     let words = slots.set(place.sets[0])?;
     let handle = table::at_home(&words, &place, &addr);
-    if handle == 0 {
-        return None;
+    let way = Way { words, handle };
+    if handle & header::LIVE == 0 {
+        return Some(Found {
+            way,
+            ..Found::nothing(way)
+        });
     }
     let now = clock.coarse();
-    let found = table::found(Way { words, handle }, now);
+    let found = table::found(way, now);
     if !found.is_known() || !found.class.holds(head.tag, now) {
         return None;
     }
@@ -89,6 +93,8 @@ pub struct Who {
     pub parent: bool,
     /// What it resolves to, if that is known already; 0 asks the trie.
     pub class: Word,
+    /// It surely has no way yet.
+    pub absent: bool,
 }
 
 impl Who {
@@ -100,6 +106,7 @@ impl Who {
             scope,
             parent: false,
             class: Word(0),
+            absent: false,
         }
     }
 
@@ -111,6 +118,7 @@ impl Who {
             scope: layer,
             parent: false,
             class,
+            absent: false,
         }
     }
 
@@ -122,6 +130,7 @@ impl Who {
             scope,
             parent: true,
             class: Word::new(head.tag, Kind::Plan, 0, 0),
+            absent: false,
         }
     }
 }
@@ -139,6 +148,7 @@ pub fn meet<P: Policies, S: Slots, C: Clock>(
         scope,
         parent,
         class,
+        absent,
     } = who;
     let (Some(head), Some(table)) = (policy.head(), slots.head()) else {
         return Source::NOBODY;
@@ -153,7 +163,7 @@ pub fn meet<P: Policies, S: Slots, C: Clock>(
     let region = &table.regions[region];
     let place = Place::of(table, region, &addr, scope);
     let now = clock.coarse();
-    let Some(found) = known(slots, &place, &addr, now) else {
+    let Some(found) = known(slots, &place, &addr, now, absent) else {
         return Source::NOBODY;
     };
     let mut source = Source {
@@ -208,17 +218,18 @@ const fn set_of(place: &Place, handle: u64) -> u32 {
     }
 }
 
-/// What is known of a source; [`Found::is_known`] says whether anything is.
+/// What is known of a source; [`Found::is_known`] says whether anything is. `absent`: surely nothing.
 #[inline(always)]
 pub fn known<S: Slots>(
     slots: &S,
     place: &Place,
     addr: &Addr,
     now: u64,
+    absent: bool,
 ) -> Option<Found<S::Words>> {
     let mut words = slots.set(place.sets[0])?;
-    let mut handle = table::at_home(&words, place, addr);
-    if handle == 0 {
+    let mut handle = 0;
+    if !absent {
         handle = slots.search(place, addr);
         if handle & answer::SECOND != 0 {
             words = slots.set(place.sets[1])?;

@@ -16,6 +16,7 @@ use crate::policy::Policies;
 use crate::reason::Reason;
 use crate::refuse::Refusal;
 use crate::slot::Slots;
+use crate::table;
 
 /// A decision in one word, or none: reason, scope, limit (8 bits each), widen (1 bit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Swift(pub u32);
 impl Swift {
     /// It takes more.
     pub const UNDECIDED: Self = Self(0xff);
+    /// It takes more, and the source surely has no way in the table.
+    pub const UNKNOWN: Self = Self(0xfe);
     /// The bit of [`Decision::widen`].
     pub const WIDEN: u32 = 1 << 24;
 
@@ -70,6 +73,12 @@ pub fn decide<C: Clock, P: Policies, S: Slots>(
     let Some(found) = lookup::glance(head, slots, packet, clock, scope) else {
         return Swift::UNDECIDED;
     };
+    if found.way.handle == table::ABSENT {
+        return Swift::UNKNOWN;
+    }
+    if !found.is_known() {
+        return Swift::UNDECIDED;
+    }
     let (way, word, ban) = (found.way, found.class, found.ban);
     let at = moment(clock.coarse());
     if ban.is_over_untold(at) {

@@ -116,13 +116,17 @@ pub(crate) extern "C" fn throttler_trace(decision: u32, length: u32) -> u32 {
     0
 }
 
+/// Flags of [`throttler_meet`]: [`Who::parent`], [`Who::absent`].
+pub(crate) const PARENT: u32 = 1;
+pub(crate) const ABSENT: u32 = 2;
+
 /// [`lookup::meet`]; what is found is left in the arrival.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn throttler_meet(
     arrival: *const Arrival,
     scope: u32,
-    parent: u32,
+    flags: u32,
     class: u64,
 ) -> u32 {
     // SAFETY: as in `throttler_judge`.
@@ -134,8 +138,9 @@ pub(crate) extern "C" fn throttler_meet(
     let (packet, clock) = (&arrival.packet, &arrival.clock);
     let who = Who {
         scope: scope as u8,
-        parent: parent != 0,
+        parent: flags & PARENT != 0,
         class: Word(class),
+        absent: flags & ABSENT != 0,
     };
     let met = lookup::meet(&policy, &slots, packet, clock, who);
     arrival.met.set(met);

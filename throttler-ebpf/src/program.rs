@@ -13,7 +13,7 @@ use throttler_common::{
 use crate::{
     account,
     arrival::Arrival,
-    calls::{throttler_judge, throttler_meet, throttler_trace, throttler_widen},
+    calls::{ABSENT, PARENT, throttler_judge, throttler_meet, throttler_trace, throttler_widen},
     clock::KernelClock,
     frame::XdpFrame,
     policy::KernelPolicy,
@@ -67,12 +67,13 @@ fn run(ctx: &XdpContext, skip: u32, arrival: &mut Arrival) -> u32 {
     if Swift(decision).decision(0).is_none() {
         let begun = Begun(decision);
         let scope = u32::from(begun.scope());
-        throttler_meet(arrival, scope, 0, 0);
+        let absent = decision as u8 == Swift::UNKNOWN.0 as u8;
+        throttler_meet(arrival, scope, if absent { ABSENT } else { 0 }, 0);
         let source = arrival.met.get();
         arrival.source.set(source);
         if source.found_no_room() {
             let parent = Word::new(source.class.tag(), Kind::Plan, 0, 0);
-            throttler_meet(arrival, scope, 1, parent.0);
+            throttler_meet(arrival, scope, PARENT, parent.0);
             arrival.parent.set(arrival.met.get());
         } else if begun.layer() != 0 && source.is_limited() {
             throttler_meet(arrival, u32::from(begun.layer()), 0, source.class.0);
@@ -107,6 +108,7 @@ fn begin(ctx: &XdpContext, skip: u32, arrival: &mut Arrival) -> u32 {
     let policy = KernelPolicy::of_bank(arrival.bank.get());
     match swift::decide(head, packet, begun, clock, &policy, &KernelSlots(arrival)) {
         Swift::UNDECIDED => begun.0,
+        Swift::UNKNOWN => begun.0 & !0xff | Swift::UNKNOWN.0,
         decided => decided.0,
     }
 }

@@ -61,7 +61,7 @@ impl Slots for KernelSlots<'_> {
         calls::throttler_meet(
             self.0,
             u32::from(who.scope),
-            u32::from(who.parent),
+            u32::from(who.parent) | u32::from(who.absent) << 1,
             who.class.0,
         );
         self.0.met.get()

@@ -5,7 +5,7 @@ use throttler_common::{
     table::Words,
 };
 
-use crate::{atomic, calls::throttler_convert};
+use crate::{atomic, calls::throttler_convert, verifier::opaque};
 
 /// A set, valid for this run of the program: the array that it lies in is never freed while the program
 /// is loaded.
@@ -55,6 +55,20 @@ impl Words for KernelWords {
     fn add(&self, word: usize, value: u64) {
         // SAFETY: as in `load`.
         unsafe { atomic::add(self.at(word), value) }
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, word: usize) {
+        // A load that nobody waits for. SAFETY: as in `load`.
+        let _ = unsafe { atomic::load(self.at(word)) };
+    }
+
+    #[inline(always)]
+    fn is_zero(value: u64) -> u64 {
+        // The optimiser knows these for a comparison, which BPF has as a branch alone. The highest bit of
+        // a value and of its negative are both clear for 0 alone.
+        let negative = opaque(0usize.wrapping_sub(value as usize)) as u64;
+        opaque((value | negative) as usize) as u64 >> 63 ^ 1
     }
 
     #[inline(always)]

@@ -144,7 +144,11 @@ pub struct Row {
     /// The index of the limit where `count` is 1.
     pub lone: u8,
     /// Zero.
-    pub reserved: [u8; 27],
+    pub reserved: [u8; 3],
+    /// [`class::tag`](crate::class::tag) of the generation.
+    pub tag: u32,
+    /// Zero.
+    pub reserved2: [u32; 5],
 }
 
 /// Bits of [`Row::flags`].

@@ -41,19 +41,19 @@ pub fn claim<W: Words>(
     if taken == 0 {
         let overflowed = first.load(layout::header(0)) & OVERFLOW != 0;
         let room = room(first);
-        let narrow = room != 0 && room <= NARROW;
+        let narrow = room != 0 && room <= NARROW && !has_idle(first, newcomer.now);
         let mut elsewhere = false;
-        // The second set is read where the source may be in it, and where it may have more room.
-        if (overflowed || narrow)
-            && let Some(second) = second()
-        {
-            if overflowed {
-                taken = in_set(&second, place, &newcomer.addr);
-                if taken != 0 {
-                    taken |= answer::SECOND;
+        if place.sets[0] != place.sets[1] && (overflowed || narrow) {
+            // The second set is read where the source may be in it, and where it may have more room.
+            let (found, more) = look_around(&second, overflowed, place, newcomer);
+            match found {
+                Ok(way) => taken = way,
+                Err(unavailable) => {
+                    unlock(first);
+                    return Err(unavailable);
                 }
             }
-            elsewhere = narrow && self::room(&second) > room;
+            elsewhere = narrow && more > room;
         }
         if taken == 0 && !elsewhere {
             taken = take(first, place, newcomer);
@@ -89,6 +89,32 @@ pub fn claim<W: Words>(
     }
 }
 
+/// Whether the source lies in its second set, if it may, and how much room that has. Under that set's lock:
+/// while another CPU tries a way of it, the way's source cannot be seen.
+#[inline(always)]
+fn look_around<W: Words>(
+    second: &impl Fn() -> Option<W>,
+    overflowed: bool,
+    place: &Place,
+    newcomer: &Newcomer,
+) -> (Result<u64, Unavailable>, usize) {
+    let Some(second) = second() else {
+        return (Ok(0), 0);
+    };
+    let mut found = 0;
+    if overflowed {
+        if !lock(&second) {
+            return (Err(Unavailable::Busy), 0);
+        }
+        found = in_set(&second, place, &newcomer.addr);
+        if found != 0 {
+            found |= answer::SECOND;
+        }
+        unlock(&second);
+    }
+    (Ok(found), room(&second))
+}
+
 /// Few enough free ways to look at the other set. With two choices, sets fill evenly (Y. Azar et al.,
 /// "Balanced allocations", 1994): a table of eight ways a set holds 99 of 100 sources when 97 % full.
 const NARROW: usize = 3;
@@ -105,11 +131,27 @@ fn room<W: Words>(set: &W) -> usize {
     free
 }
 
+/// Whether a way may be taken from a source. Then there is room, and no need to go elsewhere: a flood of
+/// sources that pay at once stays in their first sets, and those of others are not looked at for it.
+#[inline(always)]
+fn has_idle<W: Words>(set: &W, now: u64) -> bool {
+    let seen = header::seen_units(now);
+    let now = gcra::ticks(now);
+    let mut way = 0;
+    while way < WAYS {
+        let found = set.load(layout::header(way));
+        if found & LIVE != 0 && !header::kept(found, seen) && says_nothing(set, way, now) {
+            return true;
+        }
+        way += 1;
+    }
+    false
+}
+
 /// Takes a way of a locked set: a free one, else one whose source says nothing; 0 if there is none.
 #[inline(always)]
 fn take<W: Words>(set: &W, place: &Place, newcomer: &Newcomer) -> u64 {
     let seen = header::seen_units(newcomer.now);
-    // A tick of slack: what lies this close ahead may have been charged by a CPU whose clock is ahead.
     let now = gcra::ticks(newcomer.now);
     let home = header::home(place.wanted);
     let mut round = 0;
@@ -136,7 +178,7 @@ fn take<W: Words>(set: &W, place: &Place, newcomer: &Newcomer) -> u64 {
 fn says_nothing<W: Words>(set: &W, way: usize, now: u64) -> bool {
     let mut i = 0;
     while i < MAX_LIMITS {
-        if set.load(layout::tat(way, i)) > now {
+        if set.load(layout::tat(way, i)) >= now {
             return false;
         }
         i += 1;
@@ -167,7 +209,14 @@ fn take_way<W: Words>(
     set.store(layout::ban(way), 0);
     let mut i = 0;
     while i < MAX_LIMITS {
-        set.store(layout::tat(way, i), 0);
+        // Past as well, but another value than a charge that is under way may have read: its swap fails,
+        // and the newcomer pays nothing for it.
+        let next = if before & LIVE == 0 {
+            0
+        } else {
+            set.load(layout::tat(way, i)) + 1
+        };
+        set.store(layout::tat(way, i), next);
         i += 1;
     }
     set.store(layout::passed(way), 0);

@@ -19,11 +19,11 @@
 //!
 //! **Charge.** Without the lock: read an arrival time, compare-and-swap it for the next one, then read
 //! the header once more. If its identity is still the one found, the charge counts. If not, the packet
-//! is refused as contended: the charge may lie on a bucket that nobody will read, or on that of the
-//! way's next source, which is then a unit poorer. Nobody is admitted without having been charged.
+//! is refused as contended, and the charge lies where nobody will read it: a claim leaves no arrival time
+//! as it was. Nobody is admitted without having been charged.
 //!
 //! **Claim.** A source's claims all hold the lock of its first set, so that two CPUs cannot give it two
-//! ways; the set is searched again under the lock. A way may be taken if it is free, or if its source
+//! ways; the set is searched again under the lock, and so is the second one, under its own, where the source may lie there. A way may be taken if it is free, or if its source
 //! says nothing: every arrival time is past, no ban is on, and it was seen once only or not for
 //! [`header::KEPT`]. (A class in a slot is a copy of what the trie says, and no loss.) To take it: swap
 //! the header for one that is not live, read the arrival times again, and give the way back unchanged if
@@ -38,7 +38,7 @@
 //! What may go astray, because nothing is promised of it: a packet counted, a strike or an event's time
 //! of a source whose way is taken at that very moment may be its successor's.
 //!
-//! `tests/loom.rs` checks this with two and three threads over every interleaving; `--test datapath`
+//! `tests/loom` checks this with two and three threads over every interleaving; `--test datapath`
 //! has two CPUs hammer one set of the kernel's table.
 
 mod claim;
@@ -52,7 +52,7 @@ mod way;
 mod words;
 
 pub use claim::{Newcomer, claim};
-pub use find::{Found, at_home, found, search};
+pub use find::{ABSENT, Found, at_home, found, search};
 pub use lock::{SPINS, lock, unlock};
 pub use place::Place;
 pub use record::{fixed_record, live_ways, record};

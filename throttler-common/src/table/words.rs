@@ -23,6 +23,18 @@ pub trait Words {
     /// Adds to a word.
     fn add(&self, word: usize, value: u64);
 
+    /// Asks for a word's cache line, which will be written soon.
+    #[inline(always)]
+    fn prefetch(&self, word: usize) {
+        let _ = word;
+    }
+
+    /// 1 where the value is 0, otherwise 0. The kernel's has no branch.
+    #[inline(always)]
+    fn is_zero(value: u64) -> u64 {
+        u64::from(value == 0)
+    }
+
     /// [`gcra::convert`]. The kernel's implementation puts it behind a call, so that the verifier checks
     /// it once.
     #[inline(always)]

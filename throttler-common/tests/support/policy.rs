@@ -43,11 +43,10 @@ impl Policy {
     pub(crate) fn new(generation: u32, limit: LimitParams) -> Self {
         let mut history = History::default();
         history.limits[0].scale = scale(&limit);
-        Self {
-            head: head(generation),
-            row: row(limit),
-            history,
-        }
+        let head = head(generation);
+        let mut row = row(limit);
+        row.tag = head.tag;
+        Self { head, row, history }
     }
 
     /// The next generation, in which the limit has changed.

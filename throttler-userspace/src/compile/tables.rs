@@ -110,10 +110,13 @@ pub(super) fn assemble(
     config: &Config,
     generation: u32,
     classified: Classified,
-    rows: Rows,
+    mut rows: Rows,
     classes: Classes,
     description: Description,
 ) -> PolicyTables {
+    for row in &mut rows.rows {
+        row.tag = tag(generation);
+    }
     let flags = if classes.entries.is_empty() {
         0
     } else {
