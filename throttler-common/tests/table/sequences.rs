@@ -65,12 +65,16 @@ impl Run {
             .collect()
     }
 
+    /// Whether a source of a set may go.
+    fn has_idle(&self, set: u32, holders: &BTreeMap<Key, u32>) -> bool {
+        holders
+            .iter()
+            .any(|(key, at)| *at == set && self.model.0[key].may_go(self.now))
+    }
+
     /// Whether a newcomer finds room in a set.
     fn has_room(&self, set: u32, holders: &BTreeMap<Key, u32>) -> bool {
-        self.table.free(set) > 0
-            || holders
-                .iter()
-                .any(|(key, at)| *at == set && self.model.0[key].may_go(self.now))
+        self.table.free(set) > 0 || self.has_idle(set, holders)
     }
 
     fn arrive(&mut self, key: Key) {
@@ -78,6 +82,7 @@ impl Run {
         let sets = self.table.place(key).sets;
         let room = sets.map(|set| self.has_room(set, &before));
         let free = sets.map(|set| self.table.free(set));
+        let idle = self.has_idle(sets[0], &before);
         let known = self.model.see(key, self.now);
         let met = self.table.meet(&self.policy, key, self.now);
         let after = self.table.holders();
@@ -94,7 +99,7 @@ impl Run {
             }
             // The first set, unless it has none to give or the second has more to spare; a free way
             // rather than somebody's.
-            let elsewhere = (1..=NARROW).contains(&free[0]) && free[1] > free[0];
+            let elsewhere = (1..=NARROW).contains(&free[0]) && !idle && free[1] > free[0];
             let choice = usize::from(elsewhere || !room[0]);
             assert_eq!(after[&key], sets[choice]);
             assert_eq!(gone.len(), usize::from(free[choice] == 0));
