@@ -64,8 +64,6 @@ pub(crate) const EXEMPT: &str = "10.9.0.1";
 pub(crate) const BLOCKED: &str = "192.0.2.66";
 /// Over the limit of a scope in monitor mode.
 pub(crate) const MONITORED: &str = "2001:db8::5";
-/// What is sent in all.
-const PACKETS: u64 = 19;
 
 pub(crate) struct Attached {
     // In this order: the daemon goes before its lab.
@@ -76,9 +74,6 @@ pub(crate) struct Attached {
 impl Attached {
     /// Starts the daemon, sends the traffic and waits until all of it is counted.
     pub(crate) fn new(tag: &str) -> Self {
-        let lab = Lab::new(tag).expect("a lab");
-        let daemon = Daemon::start(&lab, binary(), POLICY, &[]).expect("a daemon");
-        let injector = Injector::new(&lab).expect("a socket");
         let (address, v4, v6): (_, IpAddr, IpAddr) = (
             |text: &str| text.parse::<IpAddr>().expect("an address"),
             SERVER_V4.into(),
@@ -94,10 +89,18 @@ impl Attached {
         sent.extend((0..3).map(|_| frames::udp(address(MONITORED), v6, 1000, 9001, 952)));
         sent.push(frames::icmp_echo(address(GREEDY), v4));
         sent.push(frames::ethertype(0x88cc, 46));
-        injector.send_many(&sent).expect("frames");
+        Self::with(tag, POLICY, &sent)
+    }
+
+    /// The same with another policy and other traffic.
+    pub(crate) fn with(tag: &str, policy: &str, sent: &[Vec<u8>]) -> Self {
+        let lab = Lab::new(tag).expect("a lab");
+        let daemon = Daemon::start(&lab, binary(), policy, &[]).expect("a daemon");
+        let injector = Injector::new(&lab).expect("a socket");
+        injector.send_many(sent).expect("frames");
         daemon
             .wait_counters(
-                |counters| counters.packets == PACKETS,
+                |counters| counters.packets == sent.len() as u64,
                 Duration::from_secs(10),
             )
             .expect("counters");

@@ -3,6 +3,7 @@
 //! Where a text stands in a snapshot, it is to be read by eye: would somebody on call know what to do next?
 
 mod attached;
+mod bans;
 mod check;
 mod documents;
 mod environment;

@@ -77,6 +77,28 @@ pub(crate) fn without_seconds(text: &str) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Whether a text is a time of about now; those that policies name lie far off.
+pub(crate) fn is_near(text: &str) -> bool {
+    let Ok(time) = text.parse::<jiff::Timestamp>() else {
+        return false;
+    };
+    let away = time.duration_since(jiff::Timestamp::now()).abs();
+    away < jiff::SignedDuration::from_hours(48)
+}
+
+/// `text` with such times as `TIME`.
+pub(crate) fn without_near_times(text: &str) -> String {
+    let word = |word: &str| {
+        if is_near(word) {
+            "TIME".to_owned()
+        } else {
+            word.to_owned()
+        }
+    };
+    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// `text` with the times at the start of log lines as `TIME`.
 pub(crate) fn without_log_times(text: &str) -> String {
     let line = |line: &str| match line.split_once(' ') {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     attached::{Attached, display},
-    said::without_seconds,
+    said::{is_near, without_near_times, without_seconds},
 };
 
 impl Attached {
@@ -43,6 +43,8 @@ impl Attached {
                 assert!(time.is_some(), "{key}: {value}");
                 "time"
             }
+            // A ban's, unlike a rule's, which stands in the policy.
+            "since" | "until" if value.as_str().is_some_and(is_near) => "time",
             "daemon_pid" => {
                 assert_eq!(value.as_u64(), self.daemon.pid().map(u64::from));
                 "pid"
@@ -57,7 +59,7 @@ impl Attached {
                 "count"
             }
             "sentence" | "origin" | "rule" if !value.is_null() => {
-                let text = without_seconds(value.as_str().expect("text"));
+                let text = without_near_times(&without_seconds(value.as_str().expect("text")));
                 let policy = display(&self.daemon.policy_path());
                 return *value = text.replace(&policy, "POLICY").into();
             }

@@ -14,7 +14,7 @@ const RUNS: usize = 10_000;
 const BURST: u64 = 1_000;
 
 /// Runs `work` on two threads at the same time, each kept on a CPU of its own if wanted.
-fn on_two_cpus(pinned: bool, work: impl Fn(usize) + Sync) {
+pub(crate) fn on_two_cpus(pinned: bool, work: impl Fn(usize) + Sync) {
     let work = &work;
     thread::scope(|scope| {
         for cpu in 0..2 {
@@ -43,7 +43,7 @@ fn pin_to(cpu: usize) {
 }
 
 /// Packets by reason, over all scopes.
-fn totals(program: &Program) -> BTreeMap<Reason, u64> {
+pub(crate) fn totals(program: &Program) -> BTreeMap<Reason, u64> {
     let mut totals = BTreeMap::new();
     for ((_, reason), (packets, _)) in program.counters() {
         *totals.entry(reason).or_default() += packets;

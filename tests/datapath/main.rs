@@ -4,6 +4,7 @@
 mod harness;
 
 mod arrivals;
+mod bans;
 mod broken;
 mod bucket;
 mod classes;
@@ -13,12 +14,16 @@ mod events;
 mod exactness;
 mod frames;
 mod generations;
+mod global;
 mod isolation;
 mod known_source;
 mod mixed;
 mod modes;
+mod prefix_bans;
 mod production;
 mod reference;
+mod resize;
 mod scopes;
+mod table;
 mod temporary;
 mod traffic;

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use throttler::host::{HostPolicy, HostSlots, SliceFrame, Told};
-use throttler_common::abi::{Event, LAYER_LIMIT, NO_LIMIT};
-use throttler_common::{Decision, Family, Reason, decide};
+use throttler_common::abi::{Event, GLOBAL_LIMIT, LAYER_LIMIT, NO_LIMIT, SET_WORDS};
+use throttler_common::notice::Kind;
+use throttler_common::table::Words as _;
+use throttler_common::{Decision, Family, Reason, Slots as _, decide};
 
 use crate::generator::frame;
 use crate::harness::{Counters, Program, Rng, START};
@@ -51,6 +53,7 @@ fn kernel_and_host_decide_alike() {
     let slots = HostSlots::new(program.tables().sources.head);
     let names = |scope| host.tables().description.scope_name(scope);
     let (mut counters, mut events) = (Counters::new(), 0);
+    let mut kinds = [0_usize; Kind::COUNT];
     let mut refusals = BTreeMap::<String, u64>::new();
     let mut now = START;
     for number in 0..frames {
@@ -73,12 +76,12 @@ fn kernel_and_host_decide_alike() {
         tally.0 += 1;
         tally.1 += u64::from(decision.length);
         if decision.limit != NO_LIMIT {
-            let layer = if decision.limit & LAYER_LIMIT == 0 {
-                ""
-            } else {
-                " layer"
+            let layer = match decision.limit & (LAYER_LIMIT | GLOBAL_LIMIT) {
+                LAYER_LIMIT => " layer",
+                GLOBAL_LIMIT => " global",
+                _ => "",
             };
-            let index = decision.limit & !LAYER_LIMIT;
+            let index = decision.limit & !(LAYER_LIMIT | GLOBAL_LIMIT);
             *refusals
                 .entry(format!("{}{layer} {index}", names(decision.scope)))
                 .or_default() += 1;
@@ -90,6 +93,8 @@ fn kernel_and_host_decide_alike() {
             let expected: Vec<_> = told.iter().map(|told| event(told, ifindex)).collect();
             assert_eq!(read, expected, "events up to frame {number} of seed {seed}");
             events += read.len();
+            read.iter()
+                .for_each(|event| kinds[usize::from(event.kind)] += 1);
         }
     }
     assert_eq!(program.counters(), counters, "seed {seed}");
@@ -108,6 +113,10 @@ fn kernel_and_host_decide_alike() {
     }
     println!("  in all {reasons:?}");
     println!("  refusing limits {refusals:?}");
+    println!(
+        "  events {:?}",
+        Kind::ALL.map(|kind| (kind, kinds[kind as usize]))
+    );
     let tried = [
         Reason::Conforming,
         Reason::Unlimited,
@@ -115,7 +124,9 @@ fn kernel_and_host_decide_alike() {
         Reason::NotIp,
         Reason::Monitored,
         Reason::OverLimit,
+        Reason::GlobalLimit,
         Reason::Blocked,
+        Reason::Banned,
         Reason::Malformed,
     ];
     for reason in tried {
@@ -125,7 +136,17 @@ fn kernel_and_host_decide_alike() {
             "only {share} of {frames} frames ended in {reason}"
         );
     }
-    // Of fourteen; some are rarely the first to refuse.
+    for kind in [
+        Kind::Refusal,
+        Kind::Ban,
+        Kind::Unban,
+        Kind::WiderBan,
+        Kind::WiderUnban,
+    ] {
+        let told = kinds[kind as usize];
+        assert!(frames < 100_000 || told > 0, "no {kind:?} was told of");
+    }
+    // Of eighteen; some are rarely the first to refuse.
     assert!(
         frames < 100_000 || refusals.len() >= 10,
         "too few limits refused: {refusals:?}"
@@ -145,10 +166,32 @@ fn same_state(program: &Program, slots: &HostSlots) -> usize {
             compared += 1;
         });
     }
+    let mut parents = 0;
+    for family in 0..2 {
+        program
+            .tables()
+            .sources
+            .for_each_parent(family, |_| parents += 1);
+    }
     assert_eq!(
         program.stats().claimed,
-        compared as u64,
+        (compared + parents) as u64,
         "sources were evicted: the table is too small for the test"
+    );
+    // The same places, parents, shared buckets and marks: word for word.
+    let mut index = 0;
+    while let (Some(kernel), Some(host)) = (program.tables().sources.set(index), slots.set(index)) {
+        for word in 0..SET_WORDS {
+            assert_eq!(
+                kernel.load(word),
+                host.load(word),
+                "set {index} word {word}"
+            );
+        }
+        index += 1;
+    }
+    assert!(
+        index > 64 && program.tables().sources.set(index).is_none() && slots.set(index).is_none()
     );
     compared
 }

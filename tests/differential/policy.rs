@@ -57,11 +57,16 @@ pub(crate) fn policy() -> String {
 
         [scopes.web]
         match = [{{ protocol = "tcp", ports = ["443", "8000-8099"] }}]
+        protected = ["pro"]
+        reserved = "30%"
         [scopes.web.limits]
         opened = {{ rate = "2/s", burst = 4, unit = "connections" }}
         packets = {{ rate = "6/s", burst = 10 }}
         bytes = {{ rate = "1.5k/s", burst = 3000, unit = "bytes" }}
         daily = {{ rate = "150/day" }}
+        [scopes.web.global]
+        total = {{ rate = "60/s", burst = 60 }}
+        opened = {{ rate = "30/s", burst = 25, unit = "connections" }}
 
         [scopes.login]
         match = [{{ protocol = "tcp", ports = ["8042"] }}]
@@ -70,6 +75,7 @@ pub(crate) fn policy() -> String {
         [scopes.dns]
         match = [{{ protocol = "udp", ports = ["53"] }}]
         limits = {{ bytes = {{ rate = "0.2Ki/s", burst = 1500, unit = "bytes" }} }}
+        global = {{ bytes = {{ rate = "2k/s", burst = 4000, unit = "bytes" }} }}
 
         [scopes.ping]
         match = [{{ protocol = "icmp" }}]
@@ -78,6 +84,7 @@ pub(crate) fn policy() -> String {
 
         [scopes.tunnel]
         match = [{{ protocol = "gre" }}, {{ protocol = "esp" }}, {{ protocol = "ah" }}]
+        global = {{ total = {{ rate = "20/s", burst = 9 }} }}
 
         [scopes.free]
         match = [{{ protocol = "udp", ports = ["54", "444"] }}]
@@ -98,6 +105,12 @@ pub(crate) fn policy() -> String {
         [layers.all.limits]
         packets = {{ rate = "9/s", burst = 15 }}
         opened = {{ rate = "30/min", burst = 9, unit = "connections" }}
+
+        [abuse]
+        ban_after = {{ refusals = 30, within = "2s" }}
+        ban_for = "1s"
+        ban_max = "2s"
+        widen_after = {{ sources = 2, within = "9s" }}
 
         [plans.pro.web]
         opened = "50/s"

@@ -97,14 +97,26 @@ fn assert_starts_anew(site: &mut Site, why: &str) {
 }
 
 #[test]
-fn maps_of_another_size_are_replaced_by_name() {
+fn a_source_table_of_another_size_keeps_its_buckets() {
     let sized = |sources| format!("[throttler]\nmax_sources = {sources}\n{FIVE_A_DAY}");
     let mut site = Site::start("resize", &sized(1024), &[]);
     use_up(&site);
     site.daemon.kill().expect("an end");
     site.daemon.rewrite_policy(&sized(2048)).expect("a policy");
-    let why = format!("map {} has entries 1024, not 2048", map::SOURCES_V4);
-    assert_starts_anew(&mut site, &why);
+    let (counters, buckets) = (site.counters(), site.buckets());
+    let seen = site.daemon.stderr_lines().len();
+    site.daemon.restart().expect("a daemon");
+    site.daemon
+        .wait_stderr(
+            seen,
+            "room for 2048 sources of each family; 3 buckets go on, 0 found no room",
+            LONG,
+        )
+        .expect("a word");
+    assert_eq!(site.counters().packets, counters.packets);
+    assert_eq!(site.buckets(), buckets);
+    assert_eq!(site.offer(address("192.0.2.1"), 3), 0);
+    assert_eq!(site.offer(address("192.0.2.2"), 4), 3);
 }
 
 #[test]
@@ -112,7 +124,7 @@ fn an_incomplete_pin_directory_is_replaced() {
     let mut site = Site::start("incomplete", FIVE_A_DAY, &[]);
     use_up(&site);
     site.daemon.kill().expect("an end");
-    let pin = site.pins(SERVER_IFACE).map(map::SOURCES_V6);
+    let pin = site.pins(SERVER_IFACE).map(map::SOURCES);
     std::fs::remove_file(pin).expect("a pin");
     let output = site.daemon.cli(&["dump", "counters"]).expect("an end");
     assert_eq!(output.code(), Some(3), "{output:?}");

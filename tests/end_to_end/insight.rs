@@ -23,7 +23,10 @@ fn ask(site: &Site, at: &str, line: &str) -> String {
 
 #[test]
 fn metrics_tell_what_the_counters_tell() {
-    let mut site = Site::start("metrics", FIVE_A_DAY, &["--metrics-listen", "127.0.0.1:0"]);
+    // The last of the packets below is one refusal too many.
+    let policy =
+        format!("{FIVE_A_DAY}[abuse]\nban_after = {{ refusals = 2, within = \"1min\" }}\n");
+    let mut site = Site::start("metrics", &policy, &["--metrics-listen", "127.0.0.1:0"]);
     let line = site
         .daemon
         .wait_stderr(0, "metrics on http://", LONG)
@@ -44,6 +47,13 @@ fn metrics_tell_what_the_counters_tell() {
         "throttler_source_entries{iface=\"veth-s\"} 1",
         "throttler_source_entries_max{iface=\"veth-s\"} 262144",
         "throttler_events_lost_total{iface=\"veth-s\"} 0",
+        "# TYPE throttler_bans_active gauge",
+        "throttler_bans_active{iface=\"veth-s\"} 1",
+        "# TYPE throttler_bans_total counter",
+        "throttler_bans_total{iface=\"veth-s\"} 1",
+        "# TYPE throttler_table_newcomers_total counter",
+        "throttler_table_newcomers_total{iface=\"veth-s\",outcome=\"passed\"} 0",
+        "throttler_table_newcomers_total{iface=\"veth-s\",outcome=\"refused\"} 0",
         "throttler_policy_generation{iface=\"veth-s\"} 1",
         "throttler_policy_last_reload_successful 1",
         "throttler_build_info{version=\"",
@@ -84,4 +94,33 @@ fn the_most_verbose_daemon_logs_every_packet() {
         line.contains("reason 0 scope 1 limit 255, 46 bytes"),
         "{line}"
     );
+}
+
+#[test]
+fn a_dump_after_a_reload_says_what_the_next_packet_will_find() {
+    let mut site = Site::start("renewed", FIVE_A_DAY, &[]);
+    let src = address("192.0.2.1");
+    assert_eq!(site.offer(src, 2), 2);
+    // What was left stays, in units, and is what the next packets get.
+    for (rate, left, offered, passed) in [("4/day", 3, 1, 1), ("50/day", 2, 5, 2)] {
+        let policy = FIVE_A_DAY.replace("5/day", rate);
+        site.daemon.rewrite_policy(&policy).expect("a policy");
+        assert!(matches!(
+            site.daemon.reload().expect("a word"),
+            Reload::Applied(_)
+        ));
+        let explain = ["explain", "192.0.2.1", "--port", "5300", "--proto", "udp"];
+        for args in [&["dump", "buckets"][..], &explain] {
+            let found = site
+                .daemon
+                .json(&[args, &["-o", "json"]].concat())
+                .expect("JSON");
+            let limit = &found["buckets"][0]["limits"][0];
+            assert_eq!(
+                (&limit["rate"], &limit["remaining"]),
+                (&rate.into(), &left.into())
+            );
+        }
+        assert_eq!(site.offer(src, offered), passed, "{rate}");
+    }
 }

@@ -2,13 +2,17 @@
 //! Needs root.
 
 mod adoption;
+mod bans;
+mod crowd;
 mod exit;
 mod insight;
 mod interfaces;
+mod million;
 mod odd_frames;
 mod refusals;
 mod reload;
 mod reload_refused;
+mod shared_limits;
 mod site;
 mod traffic;
 mod unattended;

@@ -13,7 +13,7 @@ use throttler::kernel::publish::{previous, publish};
 use throttler::kernel::sys;
 use throttler::kernel::tables::Tables;
 use throttler_common::abi::{
-    Addr, Event, LAYER_LIMIT, MAX_SCOPES, NO_LIMIT, SlotRecord, Stats, active, map,
+    Addr, Event, GLOBAL_LIMIT, LAYER_LIMIT, MAX_SCOPES, NO_LIMIT, SlotRecord, Stats, active, map,
 };
 use throttler_common::{Family, Reason};
 
@@ -29,7 +29,7 @@ const SOURCES: u32 = 16_384;
 pub(crate) struct Answer {
     pub(crate) reason: Reason,
     pub(crate) scope: String,
-    /// The limit that refused; one of a layer as `layer.limit`.
+    /// The limit that refused; one of a layer as `layer.limit`, one of all sources together as `global.limit`.
     pub(crate) limit: Option<String>,
 }
 
@@ -38,6 +38,7 @@ pub(crate) struct Program {
     loaded: Loaded,
     policy: PolicyTables,
     pins: Pins,
+    max_sources: u32,
     /// Removes the pins; nothing else needs it.
     _directory: PinDir,
 }
@@ -58,6 +59,7 @@ impl Program {
             loaded,
             policy,
             pins,
+            max_sources,
             _directory: directory,
         }
     }
@@ -84,9 +86,25 @@ impl Program {
 
     /// Loads what interfaces run, which takes its time from the kernel's clock, onto the same maps.
     pub(crate) fn production(&self) -> OwnedFd {
-        load(&self.pins, PROGRAM, SOURCES)
+        load(&self.pins, PROGRAM, self.max_sources)
             .expect("loading the production program")
             .program
+    }
+
+    /// Where its maps are pinned.
+    pub(crate) fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
+    /// Loads the program anew, with room for so many sources of each family, onto the same pins.
+    pub(crate) fn load_again(&self, max_sources: u32) -> Loaded {
+        load(&self.pins, PROGRAM_AT, max_sources).expect("loading the program again")
+    }
+
+    /// Goes on with what [`Program::load_again`] loaded.
+    pub(crate) fn take_over(&mut self, loaded: Loaded) {
+        self.max_sources = loaded.tables.sources.capacity();
+        self.loaded = loaded;
     }
 
     /// The word that the program answers for a frame at `now`.
@@ -125,6 +143,11 @@ impl Program {
             .description
             .scope(scope)
             .expect("a scope of the policy");
+        if limit & (LAYER_LIMIT | GLOBAL_LIMIT) == GLOBAL_LIMIT {
+            let index = limit & !GLOBAL_LIMIT;
+            let found = own.global.iter().find(|l| l.index == index);
+            return found.map(|l| format!("global.{}", l.name));
+        }
         let (of, prefix) = if limit & LAYER_LIMIT == 0 {
             (own, String::new())
         } else {

@@ -7,9 +7,9 @@
 //! order would have admitted; none is admitted too many.
 
 use crate::abi::{LimitHistory, LimitParams, MAX_LIMITS, NO_LIMIT, Row, Scale, unit};
-use crate::gcra;
 use crate::class::{self, Word};
 use crate::clock::Clock;
+use crate::gcra;
 use crate::parse::{Packet, packet_flag};
 use crate::policy::Policies;
 use crate::table::{Advance, Way, Words};
@@ -121,12 +121,7 @@ pub fn charges(row: &Row, packet: &Packet) -> bool {
 /// # Errors
 /// Which limit refuses at `at`, and how long from then.
 #[inline(always)]
-pub fn check<W: Words>(
-    row: &Row,
-    way: &Way<W>,
-    packet: &Packet,
-    at: u64,
-) -> Result<u64, Refused> {
+pub fn check<W: Words>(row: &Row, way: &Way<W>, packet: &Packet, at: u64) -> Result<u64, Refused> {
     let mut from = 0;
     let mut i = 0;
     while i < MAX_LIMITS {

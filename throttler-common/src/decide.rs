@@ -1,8 +1,6 @@
 //! The one step from a frame to its verdict.
 
-use crate::abi::{
-    GLOBAL_LIMIT, LAYER_LIMIT, NO_LIMIT, PolicyHead, Row, head_flag, row_flag,
-};
+use crate::abi::{GLOBAL_LIMIT, LAYER_LIMIT, NO_LIMIT, PolicyHead, Row, head_flag, row_flag};
 use crate::abuse;
 use crate::ban::moment;
 use crate::charge::{self, Refused};
@@ -388,9 +386,7 @@ fn within<C: Clock, P: Policies, S: Slots>(
             .filter(|layer_row| charge::charges(layer_row, packet))
         {
             None => slots.admit(row, way, packet, clock).map_err(over),
-            Some(layer_row) => {
-                with_layer(row, way, layer_row, &met.layer, packet, clock, slots)
-            }
+            Some(layer_row) => with_layer(row, way, layer_row, &met.layer, packet, clock, slots),
         }
     };
     if charged.is_err() && global {

@@ -70,13 +70,14 @@ pub fn refuse<P: Policies, S: Slots, C: Clock>(
             given = Ban(slots.strike(policy, way, at));
             widen = given.is_fresh() && head.abuse.wider_sources != 0;
         }
-        let event = way.claim_event(at);
         notice.bans = given.times();
         if given != Ban::default() {
             notice.kind = Kind::Ban;
             notice.refused = u64::from(head.abuse.refusals);
+            // Not told of as refused: the next event does that.
+            notice.refused_total = way.count_refusal();
             notice.retry_after = given.until().saturating_sub(at) << MOMENT_SHIFT;
-        } else if let Some((refused, total)) = event {
+        } else if let Some((refused, total)) = way.claim_event(at) {
             notice.refused = refused;
             notice.refused_total = total;
             notice.retry_after = refusal.refused.wait;

@@ -35,7 +35,12 @@ pub(crate) fn resolve<P: Policies>(
 
 /// The class of a packet's own address, for a source of several classes.
 #[inline(always)]
-pub(crate) fn resolve_address<P: Policies>(policy: &P, head: &PolicyHead, packet: &Packet, now: u64) -> Word {
+pub(crate) fn resolve_address<P: Policies>(
+    policy: &P,
+    head: &PolicyHead,
+    packet: &Packet,
+    now: u64,
+) -> Word {
     let key = class_key(policy.bank(), packet, packet.source, packet.family().bits());
     match policy.class(&key) {
         Some(chain) => class::resolve_steps(chain, head.tag, now),

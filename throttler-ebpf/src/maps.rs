@@ -13,7 +13,7 @@ use throttler_common::abi::{
 use crate::arrival::Arrival;
 
 #[btf_map]
-pub(crate) static ACTIVE: Array<u64, 2> = Array::new();
+pub(crate) static ACTIVE: Array<u64, { abi::active::COUNT }> = Array::new();
 #[btf_map]
 pub(crate) static HEADS: Array<PolicyHead, { abi::BANKS }> = Array::new();
 #[btf_map]

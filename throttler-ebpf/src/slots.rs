@@ -6,8 +6,8 @@ use throttler_common::{
     charge::{self, Refused},
     class::Word,
     global::{self, Share},
-    pressure,
     lookup::{Source, Who},
+    pressure,
     refuse::Refusal,
     table::{Newcomer, Place, Way},
 };
@@ -51,13 +51,7 @@ impl Slots for KernelSlots<'_> {
     }
 
     #[inline(always)]
-    fn meet<P: Policies, C: Clock>(
-        &self,
-        _: &P,
-        _: &Packet,
-        _: &C,
-        who: Who,
-    ) -> Source {
+    fn meet<P: Policies, C: Clock>(&self, _: &P, _: &Packet, _: &C, who: Who) -> Source {
         calls::throttler_meet(
             self.0,
             u32::from(who.scope),
@@ -84,13 +78,7 @@ impl Slots for KernelSlots<'_> {
     }
 
     #[inline(always)]
-    fn check(
-        &self,
-        row: &Row,
-        way: &Way<KernelWords>,
-        _: &Packet,
-        at: u64,
-    ) -> Result<(), Refused> {
+    fn check(&self, row: &Row, way: &Way<KernelWords>, _: &Packet, at: u64) -> Result<(), Refused> {
         charge::decode(calls::throttler_check(
             row,
             way.words.as_ptr(),
@@ -202,13 +190,7 @@ impl Slots for KernelSlots<'_> {
     }
 
     #[inline(always)]
-    fn is_prefix_banned<P: Policies, C: Clock>(
-        &self,
-        _: &P,
-        _: &Packet,
-        _: &C,
-        scope: u8,
-    ) -> bool {
+    fn is_prefix_banned<P: Policies, C: Clock>(&self, _: &P, _: &Packet, _: &C, scope: u8) -> bool {
         calls::throttler_prefix_banned(self.0, u32::from(scope)) != 0
     }
 }

@@ -14,8 +14,8 @@ pub use addr::Addr;
 pub use class::{CLASS_KEY_LEAD, ClassChain, ClassKey, ClassStep, chain_flag};
 pub use history::{History, LimitHistory, Scale};
 pub use policy::{
-    AbuseParams, Cells, DescriptionChunk, Destination, LimitParams, PolicyHead, PortClasses, Row, active,
-    head_flag, row_flag, unit,
+    AbuseParams, Cells, DescriptionChunk, Destination, LimitParams, PolicyHead, PortClasses, Row,
+    active, head_flag, row_flag, unit,
 };
 pub use source::{
     Event, Region, SET_WORDS, ScopeCounters, Set, SlotRecord, Stats, TableHead, Tally, WAYS, region,
@@ -26,7 +26,7 @@ pub const ABI_VERSION: u32 = 2;
 
 /// Names of the maps, as the kernel and the pin directory know them.
 pub mod map {
-    /// `array[2]` of `u64`, indexed by [`super::active`]: the generation in force, and the pause.
+    /// `array[3]` of `u64`, indexed by [`super::active`]: the generation in force, the pause, and a mark.
     pub const ACTIVE: &str = "ACTIVE";
     /// `array[2]` of [`super::PolicyHead`], one a bank.
     pub const HEADS: &str = "HEADS";

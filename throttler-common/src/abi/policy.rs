@@ -8,6 +8,11 @@ pub mod active {
     pub const GENERATION: u32 = 0;
     /// Everything passes until this time, monotonic nanoseconds; `u64::MAX`: until resumed.
     pub const PAUSED_UNTIL: u32 = 1;
+    /// Not 0 while the class trie holds prefixes of a generation that is not in force: during a publish, and
+    /// after one that was interrupted. For the publisher alone.
+    pub const UNCLEAN: u32 = 2;
+    /// How many words there are.
+    pub const COUNT: usize = 3;
 }
 
 /// The head of one generation's tables.

@@ -17,11 +17,7 @@ pub(super) fn parse<F: Frame>(frame: &F, offset: u32) -> Result<Packet, Truncate
     };
     let header = u32::from(h[0] & 0x0f) * 4;
     let length = u32::from(u16::from_be_bytes([h[2], h[3]]));
-    if h[0] >> 4 != 4
-        || header < HEADER
-        || length < header
-        || !holds(frame, offset, length)
-    {
+    if h[0] >> 4 != 4 || header < HEADER || length < header || !holds(frame, offset, length) {
         return Err(Truncated);
     }
     let fragment = u16::from_be_bytes([h[6], h[7]]);

@@ -187,13 +187,7 @@ fn says_nothing<W: Words>(set: &W, way: usize, now: u64) -> bool {
 }
 
 #[inline(always)]
-fn take_way<W: Words>(
-    set: &W,
-    way: usize,
-    before: u64,
-    place: &Place,
-    newcomer: &Newcomer,
-) -> u64 {
+fn take_way<W: Words>(set: &W, way: usize, before: u64, place: &Place, newcomer: &Newcomer) -> u64 {
     // Nobody finds it from here on.
     if !set.compare_exchange(layout::header(way), before, before & !LIVE) {
         return 0;
@@ -223,7 +217,10 @@ fn take_way<W: Words>(
     set.store(layout::passed(way) + 1, 0);
     set.store(layout::dropped(way), 0);
     set.store(layout::dropped(way) + 1, 0);
-    set.store(layout::strikes(way), Strikes::new(moment(newcomer.now), 0).0);
+    set.store(
+        layout::strikes(way),
+        Strikes::new(moment(newcomer.now), 0).0,
+    );
     set.store(layout::event(way), 0);
     set.store(layout::refused(way), 0);
     let seen = header::seen_units(newcomer.now);

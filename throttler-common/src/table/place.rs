@@ -37,11 +37,7 @@ impl Place {
                     .wrapping_add(low(b))
                     .wrapping_mul(seed[4].wrapping_add(b >> 32)),
             )
-            .wrapping_add(
-                seed[5]
-                    .wrapping_add(u64::from(scope))
-                    .wrapping_mul(seed[6]),
-            );
+            .wrapping_add(seed[5].wrapping_add(u64::from(scope)).wrapping_mul(seed[6]));
         let hash = mixed(hash, seed[6]);
         let sets = u64::from(region.sets);
         let index = |hash: u64| region.first + (hash.wrapping_mul(sets) >> 32) as u32;

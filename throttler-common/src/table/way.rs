@@ -1,7 +1,7 @@
 //! One way of a set, as its source's packets use it.
 
-use super::words::Words;
 use super::lock::{lock, unlock};
+use super::words::Words;
 use super::{header, layout};
 use crate::ban::{Ban, COUNT_MASK, SECOND, Strikes};
 use crate::class::Word;
@@ -154,9 +154,12 @@ impl<W: Words> Way<W> {
         self.words.add(tally + 1, bytes);
     }
 
+    /// Counts a refusal; how many there were in all.
     #[inline(always)]
-    fn count_refusal(&self) {
-        self.words.add(layout::refused(self.index()), 1);
+    pub fn count_refusal(&self) -> u64 {
+        let counter = layout::refused(self.index());
+        self.words.add(counter, 1);
+        self.load(counter)
     }
 
     /// Counts a refusal, and takes the right to tell of it and those since the last event, at most once
@@ -164,14 +167,12 @@ impl<W: Words> Way<W> {
     /// [`crate::ban::moment`]s.
     #[inline(always)]
     pub fn claim_event(&self, at: u64) -> Option<(u64, u64)> {
-        self.count_refusal();
-        let counter = layout::refused(self.index());
+        let total = self.count_refusal();
         let word = layout::event(self.index());
         let last = Strikes(self.load(word));
         if last.since() != 0 && at < last.since() + SECOND {
             return None;
         }
-        let total = self.load(counter);
         let next = Strikes::new(at, total);
         self.words
             .compare_exchange(word, last.0, next.0)

@@ -17,10 +17,10 @@ pub struct DumpArgs {
     /// What to print
     #[arg(value_enum)]
     what: What,
-    /// Buckets and sources: only those within (or around) this prefix
+    /// Buckets, bans and sources: only those within (or around) this prefix
     #[arg(long, value_parser = super::cidr, value_name = "CIDR")]
     source: Option<IpNet>,
-    /// Buckets and sources: only the first so many (buckets: the most dropped)
+    /// Buckets, bans and sources: only the first so many (buckets: the most dropped; bans: the most often banned)
     #[arg(long, value_name = "N")]
     top: Option<usize>,
     #[command(flatten)]
@@ -39,32 +39,27 @@ enum What {
     Plans,
     /// Source prefixes that have a class
     Sources,
+    /// Who is banned now, for how long and why
+    Bans,
 }
 
 pub(super) fn dump(common: &Common, args: &DumpArgs) -> Result<()> {
     checks::privilege("dump")?;
     let attached = report::attachments(&common.bpffs, &args.selection.of.iface)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    // Large documents come in pieces of their own size; this is for the small ones.
+    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let format = args.selection.output;
+    let filter = BucketFilter {
+        source: args.source,
+        top: args.top,
+    };
     match args.what {
-        What::Counters => report::counters(&mut out, &attached, args.selection.output)?,
-        What::Buckets => {
-            let filter = BucketFilter {
-                source: args.source,
-                top: args.top,
-            };
-            report::buckets(&mut out, &attached, &filter, args.selection.output)?;
-        }
-        What::Scopes => report::scopes(&mut out, &attached, args.selection.output)?,
-        What::Plans => report::plans(&mut out, &attached, args.selection.output)?,
-        What::Sources => {
-            report::sources(
-                &mut out,
-                &attached,
-                args.source,
-                args.top,
-                args.selection.output,
-            )?;
-        }
+        What::Counters => report::counters(&mut out, &attached, format)?,
+        What::Buckets => report::buckets(&mut out, &attached, &filter, format)?,
+        What::Scopes => report::scopes(&mut out, &attached, format)?,
+        What::Plans => report::plans(&mut out, &attached, format)?,
+        What::Sources => report::sources(&mut out, &attached, args.source, args.top, format)?,
+        What::Bans => report::bans(&mut out, &attached, &filter, format)?,
     }
     out.flush()?;
     Ok(())

@@ -101,9 +101,13 @@ fn global_rows_follow_those_of_the_plans() {
     assert_eq!(shown(&kept.limits[1]), (2, 500_000_000));
     // Nobody is protected here: all of it is common.
     assert_eq!(shown(&common(&tables, 2).limits[0]), (1_000_000, 1000));
-    assert_eq!(*reserved(&tables, 2), Row::default());
+    let empty = Row {
+        tag: tables.head.tag,
+        ..Row::default()
+    };
+    assert_eq!(*reserved(&tables, 2), empty);
     for scope in [0, 3] {
-        assert_eq!(*common(&tables, scope), Row::default());
+        assert_eq!(*common(&tables, scope), empty);
     }
 }
 
@@ -117,9 +121,12 @@ fn flags_say_who_is_charged_to_what() {
     }
     assert_eq!(flags(0, 1), row_flag::GLOBAL);
     assert_eq!(flags(1, 1), row_flag::GLOBAL);
-    // Also where the plan lifts the limits of each source.
-    assert_eq!(flags(2, 1), row_flag::GLOBAL | row_flag::PROTECTED);
-    assert_eq!(row(&tables, 2, 1).count, 0);
+    // "unlimited" lifts those of all together as well; a plan that lifts one limit of a source's own does not.
+    assert_eq!((flags(2, 1), row(&tables, 2, 1).count), (0, 0));
+    let limited = POLICY.replace("api = \"unlimited\"", "api = { own = \"unlimited\" }");
+    let tables = compiled(&limited, None);
+    let row = row(&tables, 2, 1);
+    assert_eq!(row.flags, row_flag::GLOBAL | row_flag::PROTECTED);
 }
 
 #[test]

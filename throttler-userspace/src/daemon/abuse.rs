@@ -1,14 +1,16 @@
 //! The abuse log: a line an event.
 
+mod names;
+
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::rc::Rc;
 
-use ipnet::IpNet;
 use throttler_common::Reason;
-use throttler_common::abi::{Event, LAYER_LIMIT, NO_LIMIT};
+use throttler_common::abi::Event;
+use throttler_common::notice::Kind;
 
-use crate::compile::{Clock, Description, LimitDescription};
+use self::names::Whom;
+use crate::compile::{Clock, Description};
 use crate::kernel::monotonic;
 use crate::report::seconds;
 
@@ -35,20 +37,31 @@ pub(super) fn log(names: &Names, iface: &str, event: &Event) {
     let Some(description) = names.of(event.generation) else {
         return;
     };
-    let line = Line::of(description, event, monotonic::now());
-    let Line {
+    let clock = monotonic::now();
+    let whom = Whom::of(description, event, clock);
+    match Kind::from_index(event.kind) {
+        Some(Kind::Refusal) => refused(description, iface, event, &whom),
+        Some(Kind::Ban) => banned(description, iface, event, &whom, clock),
+        Some(Kind::Unban) => unbanned(iface, &whom),
+        Some(Kind::WiderBan) => prefix_banned(iface, event, &whom, clock),
+        Some(Kind::WiderUnban) => prefix_unbanned(iface, &whom),
+        Some(Kind::Pressure) => table_full(iface, event, &whom),
+        None => unknown(iface, event, &whom),
+    }
+}
+
+fn refused(description: &Description, iface: &str, event: &Event, whom: &Whom) {
+    let Whom {
         time,
         source,
         scope,
         plan,
-        limit,
-        rate,
-        ..
-    } = &line;
+    } = whom;
+    let (limit, rate) = names::limit(description, event);
     log::warn!(
         target: "throttler::abuse",
         time, iface, source, scope, plan, limit, rate,
-        reason = line.reason,
+        reason = reason(event),
         refused = event.refused,
         refused_total = event.refused_total,
         retry_after_s = seconds(event.retry_after),
@@ -57,70 +70,107 @@ pub(super) fn log(names: &Names, iface: &str, event: &Event) {
     );
 }
 
-/// An event, made readable.
-#[derive(Debug, PartialEq)]
-struct Line {
-    time: String,
-    source: String,
-    scope: String,
-    plan: String,
-    limit: String,
-    rate: String,
-    reason: &'static str,
+fn banned(description: &Description, iface: &str, event: &Event, whom: &Whom, clock: Clock) {
+    let Whom {
+        time,
+        source,
+        scope,
+        plan,
+    } = whom;
+    let (limit, rate) = names::limit(description, event);
+    log::warn!(
+        target: "throttler::abuse",
+        time, iface, source, scope, plan, limit, rate,
+        reason = reason(event),
+        refused = event.refused,
+        times = event.bans,
+        for_s = seconds(event.retry_after),
+        until = until(event, clock),
+        monitored = event.monitored != 0;
+        "banned"
+    );
 }
 
-impl Line {
-    fn of(description: &Description, event: &Event, clock: Clock) -> Self {
-        let limit = limit(description, event);
-        let text = |value: Option<&String>| value.cloned().unwrap_or_else(|| "-".to_owned());
-        Self {
-            time: format!("{:.3}", clock.wall(event.at)),
-            source: source(description, event).to_string(),
-            scope: description.scope_name(event.scope),
-            plan: text(description.plan(event.plan).map(|plan| &plan.name)),
-            limit: match &limit {
-                Some((layer, limit)) if layer.is_empty() => limit.name.clone(),
-                Some((layer, limit)) => format!("{layer}.{}", limit.name),
-                None => "-".to_owned(),
-            },
-            rate: text(limit.as_ref().map(|(_, limit)| &limit.rate)),
-            reason: Reason::from_index(event.reason).map_or("unknown", Reason::as_str),
-        }
-    }
+/// Told with the source's first packet after the ban.
+fn unbanned(iface: &str, whom: &Whom) {
+    let Whom {
+        time,
+        source,
+        scope,
+        plan,
+    } = whom;
+    log::info!(target: "throttler::abuse", time, iface, source, scope, plan; "unbanned");
 }
 
-/// The limit that refused, with its layer's name if it is a layer's.
-fn limit<'a>(
-    description: &'a Description,
-    event: &Event,
-) -> Option<(String, &'a LimitDescription)> {
-    if event.limit == NO_LIMIT {
-        return None;
-    }
-    let scope = description.scope(event.scope)?;
-    let (holder, layer) = if event.limit & LAYER_LIMIT == 0 {
-        (scope, String::new())
-    } else {
-        let name = scope.layer.as_ref()?;
-        let layer = description
-            .scopes
-            .iter()
-            .find(|scope| scope.name == *name)?;
-        (layer, name.clone())
-    };
-    let index = event.limit & !LAYER_LIMIT;
-    let limits = description.limits(holder, event.plan);
-    let limit = limits.iter().find(|limit| limit.index == index)?;
-    Some((layer, limit))
+fn prefix_banned(iface: &str, event: &Event, whom: &Whom, clock: Clock) {
+    let Whom {
+        time,
+        source,
+        scope,
+        ..
+    } = whom;
+    log::warn!(
+        target: "throttler::abuse",
+        time, iface, source, scope,
+        sources = event.refused,
+        times = event.bans,
+        for_s = seconds(event.retry_after),
+        until = until(event, clock);
+        "banned prefix"
+    );
 }
 
-fn source(description: &Description, event: &Event) -> IpNet {
-    let bytes = event.source.to_bytes();
-    let (ip, bits) = if event.family == 4 {
-        let v4 = [bytes[0], bytes[1], bytes[2], bytes[3]];
-        (IpAddr::from(v4), description.ipv4_prefix)
-    } else {
-        (IpAddr::from(bytes), description.ipv6_prefix)
-    };
-    IpNet::new(ip, bits).unwrap_or_else(|_| IpNet::from(ip))
+fn prefix_unbanned(iface: &str, whom: &Whom) {
+    let Whom {
+        time,
+        source,
+        scope,
+        ..
+    } = whom;
+    log::info!(target: "throttler::abuse", time, iface, source, scope; "unbanned prefix");
+}
+
+/// The source is one of many: whoever came last.
+fn table_full(iface: &str, event: &Event, whom: &Whom) {
+    let Whom {
+        time,
+        source,
+        scope,
+        ..
+    } = whom;
+    log::warn!(
+        target: "throttler::abuse",
+        time, iface, source, scope,
+        refused = event.refused,
+        refused_total = event.refused_total,
+        monitored = event.monitored != 0;
+        "table full"
+    );
+}
+
+fn unknown(iface: &str, event: &Event, whom: &Whom) {
+    let Whom {
+        time,
+        source,
+        scope,
+        ..
+    } = whom;
+    log::warn!(
+        target: "throttler::abuse",
+        time, iface, source, scope,
+        kind = event.kind;
+        "an event of a kind that this version does not know"
+    );
+}
+
+fn reason(event: &Event) -> &'static str {
+    Reason::from_index(event.reason).map_or("unknown", Reason::as_str)
+}
+
+/// The end of a ban that an event tells of.
+fn until(event: &Event, clock: Clock) -> String {
+    format!(
+        "{:.3}",
+        clock.wall(event.at.saturating_add(event.retry_after))
+    )
 }

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::report;
@@ -75,7 +76,11 @@ async fn answer(mut stream: TcpStream, source: &Source) -> Result<()> {
         }
         request.extend_from_slice(&buffer[..read]);
     }
-    let (status, body) = respond(&request, source);
+    let (bpffs, ifaces) = (source.bpffs.clone(), source.ifaces.clone());
+    let reloaded = source.reloaded.get();
+    // A table of a million sources takes a while to count, and events are to be logged meanwhile.
+    let respond = move || respond(&request, &bpffs, &ifaces, reloaded);
+    let (status, body) = spawn_blocking(respond).await.context("counting")?;
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n",
@@ -87,7 +92,12 @@ async fn answer(mut stream: TcpStream, source: &Source) -> Result<()> {
     Ok(())
 }
 
-fn respond(request: &[u8], source: &Source) -> (&'static str, String) {
+fn respond(
+    request: &[u8],
+    bpffs: &Path,
+    ifaces: &[String],
+    reloaded: bool,
+) -> (&'static str, String) {
     let line = request
         .split(|byte| *byte == b'\r')
         .next()
@@ -96,8 +106,8 @@ fn respond(request: &[u8], source: &Source) -> (&'static str, String) {
     let mut words = line.split(' ');
     match (words.next(), words.next()) {
         (Some("GET"), Some("/metrics")) => {
-            let metrics = report::attachments(&source.bpffs, &source.ifaces)
-                .and_then(|attached| report::metrics(&attached, source.reloaded.get()));
+            let metrics = report::attachments(bpffs, ifaces)
+                .and_then(|attached| report::metrics(&attached, reloaded));
             match metrics {
                 Ok(body) => ("200 OK", body),
                 Err(error) => ("503 Service Unavailable", format!("{error:#}\n")),

@@ -136,7 +136,9 @@ fn load_at(
         .context("the kernel refused the program's maps (is BPF enabled, and memory left?)")?;
     let table: Map<u32, TableHead> = Map::open(&sources.map(map::TABLE))?;
     if table.get(&0)?.is_none_or(|head| head.seed == [0; 7]) {
-        table.set(&0, &head).context("laying out the source table")?;
+        table
+            .set(&0, &head)
+            .context("laying out the source table")?;
     }
     let xdp: &mut Xdp = object
         .program_mut(program)
@@ -269,7 +271,7 @@ fn specs(sets: u32) -> Vec<Spec> {
         max_entries,
     };
     vec![
-        array(map::ACTIVE, 8, 2),
+        array(map::ACTIVE, 8, active::COUNT),
         array(map::HEADS, size_of::<PolicyHead>(), BANKS),
         array(map::PORT_CLASSES, size_of::<PortClasses>(), BANKS),
         array(map::CELLS, size_of::<Cells>(), BANKS),

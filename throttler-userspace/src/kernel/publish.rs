@@ -20,8 +20,15 @@ use crate::compile::{Description, PolicyTables, Previous, row_count};
 /// The kernel's. The generation in force stays as it was.
 pub fn publish(tables: &Tables, policy: &PolicyTables) -> Result<()> {
     let bank = policy.bank();
-    // What an interrupted publish may have left in this bank.
-    clear_classes(tables, bank).context("clearing the source classes")?;
+    let unclean = |mark: u64| {
+        let marked = tables.active.set(&active::UNCLEAN, &mark);
+        marked.context("marking the publish")
+    };
+    if tables.active.get(&active::UNCLEAN)?.unwrap_or(1) != 0 {
+        // What an interrupted publish has left in this bank.
+        clear_classes(tables, bank).context("clearing the source classes")?;
+    }
+    unclean(1)?;
     write_tables(tables, policy, bank).context("writing the policy tables")?;
     write_description(tables, &policy.description, bank)?;
     let generation = u64::from(policy.head.generation);
@@ -30,7 +37,8 @@ pub fn publish(tables: &Tables, policy: &PolicyTables) -> Result<()> {
         .set(&active::GENERATION, &generation)
         .context("putting the generation in force")?;
     wait_for_packets().context("waiting for packets under the old policy")?;
-    clear_classes(tables, 1 - bank).context("clearing the old source classes")
+    clear_classes(tables, 1 - bank).context("clearing the old source classes")?;
+    unclean(0)
 }
 
 /// Waits until no packet uses the old bank.

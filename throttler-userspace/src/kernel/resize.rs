@@ -104,7 +104,12 @@ impl Resize {
         let (mut kept, mut lost) = (0, 0);
         for region in region::SOURCES..region::NEWCOMERS {
             let mut each = |record: SlotRecord| {
-                let place = Place::of(&new.head, &new.head.regions[region], &record.addr, record.scope);
+                let place = Place::of(
+                    &new.head,
+                    &new.head.regions[region],
+                    &record.addr,
+                    record.scope,
+                );
                 match take(new, &place, &record) {
                     Ok((set, way)) => {
                         put((region, record.addr, record.scope), &set, way, &record);
@@ -170,7 +175,10 @@ fn owe(set: &HostWords<'_>, way: usize, record: &SlotRecord, before: &[u64; MAX_
     for (index, (tat, before)) in record.tat.iter().zip(before).enumerate() {
         let owed = tat.saturating_sub(*before);
         let word = layout::tat(way, index);
-        while owed != 0 {
+        if owed == 0 {
+            continue;
+        }
+        loop {
             let tat = set.load(word);
             if set.compare_exchange(word, tat, tat.max(*before) + owed) {
                 break;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use super::generation::Generation;
 use crate::cli::failure::{Failure, Status};
 use crate::compile::{Clock, Description};
 use crate::kernel::interface::XdpMode;
@@ -19,6 +20,8 @@ pub struct Attachment {
     pub tables: Tables,
     /// Names and texts.
     pub description: Description,
+    /// Its limits, as the datapath has them.
+    pub generation: Generation,
     /// Where our program runs; `None` where it no longer does.
     pub mode: Option<XdpMode>,
     /// The clocks when it was opened.
@@ -69,7 +72,7 @@ fn open(pins: Pins) -> Result<Option<Attachment>> {
         return Ok(None);
     }
     let tables = Tables::open(&pins.dir)?;
-    let Some(description) = publish::description(&tables)? else {
+    let Some((description, generation)) = read(&tables)? else {
         return Ok(None);
     };
     if description.scopes.is_empty() {
@@ -81,7 +84,23 @@ fn open(pins: Pins) -> Result<Option<Attachment>> {
         pins,
         tables,
         description,
+        generation,
     }))
+}
+
+/// The generation in force; `None` where nothing has been published.
+fn read(tables: &Tables) -> Result<Option<(Description, Generation)>> {
+    // As for the description alone: a publish may overwrite the bank while it is read.
+    for _ in 0..16 {
+        let Some(description) = publish::description(tables)? else {
+            return Ok(None);
+        };
+        let generation = Generation::read(tables, &description)?;
+        if publish::generation(tables)? == description.generation {
+            return Ok(Some((description, generation)));
+        }
+    }
+    bail!("the policy is being reloaded too fast to be read; try again")
 }
 
 /// Status 3, and how to mend it.

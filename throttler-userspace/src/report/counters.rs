@@ -9,6 +9,7 @@ use throttler_common::abi::{ScopeCounters, Stats, Tally, active};
 use throttler_common::{Reason, Verdict};
 
 use super::attached::Attachment;
+use super::entries::entries;
 use super::output::{Format, Table, json, seconds};
 use crate::compile::ScopeKind;
 use crate::kernel::tables::Tables;
@@ -57,6 +58,21 @@ pub(super) struct Events {
 }
 
 #[derive(Debug, Serialize)]
+pub(super) struct Bans {
+    /// Sources and prefixes banned now.
+    pub(super) active: u64,
+    /// Bans of sources since attach.
+    pub(super) given: u64,
+}
+
+/// Packets of sources that found no room in the table.
+#[derive(Debug, Serialize)]
+pub(super) struct Pressure {
+    pub(super) passed: u64,
+    pub(super) refused: u64,
+}
+
+#[derive(Debug, Serialize)]
 pub(super) struct InterfaceReport {
     pub(super) iface: String,
     xdp_mode: &'static str,
@@ -68,6 +84,8 @@ pub(super) struct InterfaceReport {
     pub(super) scopes: Vec<ScopeReport>,
     pub(super) sources: SourceCount,
     pub(super) events: Events,
+    pub(super) bans: Bans,
+    pub(super) pressure: Pressure,
     contended: u64,
 }
 
@@ -84,7 +102,8 @@ pub fn counters(out: &mut impl Write, attached: &[Attachment], format: Format) -
         let totals = &report.totals;
         writeln!(
             out,
-            "{} ({}, {}, generation {}): {} packets, {} passed, {} dropped; {} of {} sources; {} events, {} lost",
+            "{} ({}, {}, generation {}): {} packets, {} passed, {} dropped; {} of {} sources; {} events, {} lost; \
+             {} banned",
             report.iface,
             report.xdp_mode,
             if report.paused {
@@ -100,6 +119,7 @@ pub fn counters(out: &mut impl Write, attached: &[Attachment], format: Format) -
             report.sources.max,
             report.events.sent,
             report.events.lost,
+            report.bans.active,
         )?;
         let mut table = Table::new(&["scope", "reason", "packets", "bytes"]);
         for scope in &report.scopes {
@@ -148,6 +168,8 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
         }
     }
     let stats = stats(tables)?;
+    let entries = entries(attachment);
+    let newcomers = [0, 1].map(|family| tables.sources.newcomers(family));
     let paused_until = tables.active.get(&active::PAUSED_UNTIL)?.unwrap_or(0);
     let now = attachment.clock.monotonic_ns;
     Ok(InterfaceReport {
@@ -160,7 +182,20 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
         generation: attachment.description.generation,
         totals,
         scopes,
-        sources: source_count(tables),
+        sources: SourceCount {
+            entries: entries.families[0] + entries.families[1],
+            max: u64::from(tables.sources.capacity()),
+            ipv4: entries.families[0],
+            ipv6: entries.families[1],
+        },
+        bans: Bans {
+            active: entries.banned,
+            given: stats.bans,
+        },
+        pressure: Pressure {
+            passed: newcomers.iter().map(|all| all.passed.packets).sum(),
+            refused: newcomers.iter().map(|all| all.dropped.packets).sum(),
+        },
         events: Events {
             sent: stats.events_sent,
             lost: stats.events_lost,
@@ -196,16 +231,7 @@ fn stats(tables: &Tables) -> Result<Stats> {
         sum.events_sent += stats.events_sent;
         sum.events_lost += stats.events_lost;
         sum.contended += stats.contended;
+        sum.bans += stats.bans;
     }
     Ok(sum)
-}
-
-fn source_count(tables: &Tables) -> SourceCount {
-    let [ipv4, ipv6] = [0, 1].map(|family| tables.sources.count(family));
-    SourceCount {
-        entries: ipv4 + ipv6,
-        max: u64::from(tables.sources.capacity()),
-        ipv4,
-        ipv6,
-    }
 }

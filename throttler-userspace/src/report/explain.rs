@@ -1,43 +1,40 @@
 //! `explain`: what becomes of an address, and why.
 
 use std::io::Write;
-use std::net::IpAddr;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
-use throttler_common::abi::{
-    Addr, CLASS_KEY_LEAD, ClassKey, MAX_CELLS, MAX_DESTINATIONS, active,
-};
-use throttler_common::class::{Kind, Word, ended};
+use throttler_common::abi::{Addr, PARENT_MASK, SlotRecord, active};
+use throttler_common::ban::{Ban, moment};
+use throttler_common::class::Kind;
 
 use super::attached::Attachment;
-use super::bucket::{Bucket, Reader};
-use super::output::{Format, json};
-use crate::compile::ScopeKind;
+use super::bucket::Bucket;
+use super::bucket_json;
+use super::global::{self, GlobalLevel};
+use super::names::limit_json;
+use super::output::{Format, document, seconds};
+use super::question::{Question, rule, scopes};
+use super::reader::{Reader, bytes};
+use super::reason::{Case, Held, reason};
+use crate::compile::{LimitDescription, ScopeKind};
 
-/// What is asked.
-#[derive(Clone, Copy, Debug)]
-pub struct Question {
-    /// The source address.
-    pub addr: IpAddr,
-    /// Destination port.
-    pub port: Option<u16>,
-    /// IP protocol number; TCP where only a port is given.
-    pub protocol: Option<u8>,
-    /// Destination address.
-    pub to: Option<IpAddr>,
-}
-
+/// What is said of a source in a scope beyond its bucket.
 #[derive(Debug, Serialize)]
-struct Answer {
-    #[serde(flatten)]
-    bucket: Bucket,
+struct Verdict {
     verdict: &'static str,
     reason: &'static str,
     until: Option<String>,
     rule: Option<String>,
     rule_reason: Option<String>,
     sentence: String,
+}
+
+struct Answer<'a> {
+    bucket: Bucket<'a>,
+    banned: Option<Held>,
+    global: Vec<GlobalLevel<'a>>,
+    verdict: Verdict,
 }
 
 /// Prints what becomes of the next packet of an address: in the scope that the question's protocol,
@@ -51,134 +48,126 @@ pub fn explain(
     question: &Question,
     format: Format,
 ) -> Result<()> {
+    let readers: Vec<_> = attached.iter().map(Reader::new).collect();
     let mut answers = Vec::new();
-    for attachment in attached {
-        let reader = Reader::new(attachment)?;
-        for scope in scopes(&reader, question)? {
-            answers.push(answer(&reader, question, scope)?);
+    for reader in &readers {
+        for scope in scopes(reader, question)? {
+            answers.push(answer(reader, question, scope)?);
         }
     }
     if format != Format::Table {
-        return json(out, format, "buckets", &answers);
+        return document(out, format, "buckets", answers.iter().map(Answer::json));
     }
     for answer in &answers {
-        writeln!(out, "{}", answer.sentence)?;
-        for limit in &answer.bucket.limits {
-            writeln!(
-                out,
-                "  {}: {} {}, {} of {} left, full in {:.1} s, next in {:.1} s",
-                limit.limit,
-                limit.rate,
-                limit.unit,
-                limit.remaining,
-                limit.burst,
-                limit.reset_s,
-                limit.retry_after_s
-            )?;
-        }
+        writeln!(out, "{}", answer.verdict.sentence)?;
+        answer.limits(out)?;
     }
     Ok(())
 }
 
-/// The scope that the question names and its layer, or all scopes where it names none.
-fn scopes(reader: &Reader<'_>, question: &Question) -> Result<Vec<u8>> {
-    let description = &reader.attachment.description;
-    if question.port.is_none() && question.protocol.is_none() {
-        let live = description
-            .scopes
-            .iter()
-            .filter(|s| s.kind != ScopeKind::Retired);
-        return Ok(live.map(|scope| scope.id).collect());
-    }
-    let scope = classify(reader, question)?;
-    let layer = description
-        .scope(scope)
-        .and_then(|scope| scope.layer.clone());
-    let layer = description
-        .scopes
-        .iter()
-        .find(|s| Some(&s.name) == layer.as_ref());
-    Ok(std::iter::once(scope)
-        .chain(layer.map(|layer| layer.id))
-        .collect())
-}
-
-/// The kernel's own tables, read as the datapath reads them.
-fn classify(reader: &Reader<'_>, question: &Question) -> Result<u8> {
-    let tables = &reader.attachment.tables;
-    let head = &reader.head;
-    let bank = head.generation % 2;
-    let protocol = question.protocol.unwrap_or(6);
-    let mut cell = u32::from(head.protocol_class[usize::from(protocol)]) * head.protocol_stride;
-    if let (Some(port), 6 | 17) = (question.port, protocol) {
-        let classes = tables
-            .port_classes
-            .get(&bank)?
-            .context("the port table is missing")?;
-        cell += u32::from(classes.class[usize::from(port)]);
-    }
-    if let Some(to) = question.to {
-        let (family, addr) = bytes(to);
-        let run = (bank * 2 + family as u32) * MAX_DESTINATIONS as u32;
-        for index in 0..head.destinations[family] {
-            let entry = tables
-                .destinations
-                .get(&(run + index))?
-                .context("a destination is missing")?;
-            if addr.masked(entry.mask) == entry.network {
-                cell += entry.class * head.destination_stride;
-                break;
+impl Answer<'_> {
+    /// The entry of `dump buckets`, the scope's `global` limits beside the source's own, and the verdict.
+    fn json(&self) -> Result<Vec<u8>> {
+        let mut entry = vec![b'{'];
+        let left = self.banned.map_or(0, |held| held.left(self.bucket.now));
+        bucket_json::fields(&mut entry, &self.bucket, left, |out, mut first| {
+            for one in &self.global {
+                if !std::mem::take(&mut first) {
+                    out.push(b',');
+                }
+                let head = limit_json(&global_name(one.limit), one.limit, one.burst);
+                bucket_json::limit(out, &head, one.level);
             }
+        });
+        entry.push(b',');
+        let verdict = serde_json::to_vec(&self.verdict)?;
+        entry.extend_from_slice(verdict.get(1..).unwrap_or_default());
+        Ok(entry)
+    }
+
+    fn limits(&self, out: &mut impl Write) -> Result<()> {
+        let own = self.bucket.limits.iter().map(|limit| {
+            let described = limit.described;
+            (
+                described.name.clone(),
+                described,
+                described.burst,
+                self.bucket.level(limit),
+            )
+        });
+        let global = self.global.iter();
+        let global = global.map(|one| (global_name(one.limit), one.limit, one.burst, one.level));
+        for (name, limit, burst, level) in own.chain(global) {
+            writeln!(
+                out,
+                "  {name}: {} {}, {} of {burst} left, full in {:.1} s, next in {:.1} s",
+                limit.rate,
+                limit.unit,
+                level.remaining,
+                seconds(level.reset),
+                seconds(level.retry),
+            )?;
         }
-    }
-    let cells = tables
-        .cells
-        .get(&bank)?
-        .context("the cell table is missing")?;
-    Ok(cells.scope[cell as usize % MAX_CELLS])
-}
-
-fn bytes(addr: IpAddr) -> (usize, Addr) {
-    match addr {
-        IpAddr::V4(v4) => (0, Addr::from_v4(v4.octets())),
-        IpAddr::V6(v6) => (1, Addr::from_bytes(v6.octets())),
+        Ok(())
     }
 }
 
-fn answer(reader: &Reader<'_>, question: &Question, scope: u8) -> Result<Answer> {
+fn global_name(limit: &LimitDescription) -> String {
+    format!("global.{}", limit.name)
+}
+
+fn answer<'a>(reader: &'a Reader<'a>, question: &Question, scope: u8) -> Result<Answer<'a>> {
     let attachment = reader.attachment;
+    let tables = &attachment.tables;
     let (family, addr) = bytes(question.addr);
-    let source = addr.masked(reader.head.source_mask[family]);
-    let record = attachment.tables.sources.get(family, &source, scope);
-    let word = reader.resolve(family, addr, true)?;
-    let bucket = reader.bucket(family, (source, scope), record.as_ref(), word)?;
-    let rule = rule(reader, family, addr)?
-        .and_then(|index| attachment.description.rules.get(index as usize));
-    let now = attachment.clock.monotonic_ns;
-    let paused = attachment
-        .tables
-        .active
-        .get(&active::PAUSED_UNTIL)?
-        .unwrap_or(0)
-        > now;
-    let layer = attachment
-        .description
-        .scope(scope)
-        .is_some_and(|s| s.kind == ScopeKind::Layer);
-    let monitor = attachment
-        .description
-        .scope(scope)
-        .is_some_and(|s| s.mode == "monitor");
-    let (reason, detail) = reason(word, &bucket, paused, attachment.mode.is_some());
-    let spared = monitor && matches!(reason, "blocked" | "over_limit");
-    let passes = spared || !matches!(reason, "blocked" | "over_limit");
+    let source = addr.masked(reader.head().source_mask[family]);
+    let record = tables.sources.get(family, &source, scope);
+    let (word, now) = (reader.resolve(family, addr, true)?, reader.now());
+    let described = attachment.description.scope(scope);
+    let own = Ban(record.map_or(0, |record| record.ban));
+    let banned = match word.kind() {
+        Kind::Plan | Kind::Mixed => Held::of(own, prefix_ban(reader, family, addr, scope), now),
+        // Whom rules let pass or keep out is not asked for bans.
+        Kind::Exempt | Kind::Block => None,
+    };
+    let (global, refused) = match (described, word.kind()) {
+        (Some(described), Kind::Plan | Kind::Mixed) => {
+            let plan = reader.names.plan(word.plan());
+            let protected = plan.is_some_and(|plan| described.protected.contains(&plan.text));
+            global::levels(attachment, described, protected)
+        }
+        _ => (Vec::new(), None),
+    };
+    let seen = record.is_some();
+    let record = record.unwrap_or(SlotRecord {
+        addr: source,
+        scope,
+        ..SlotRecord::default()
+    });
+    let bucket = reader.bucket(family, false, record, word, seen);
+    let paused_until = tables.active.get(&active::PAUSED_UNTIL)?;
+    let case = Case {
+        bucket: &bucket,
+        banned,
+        global: &global,
+        refused,
+        paused: paused_until.unwrap_or(0) > now,
+        attached: attachment.mode.is_some(),
+    };
+    let (reason, detail) = reason(&case, attachment.clock);
+    let rule = rule(reader, family, addr)?;
+    let rule = rule.and_then(|index| attachment.description.rules.get(index as usize));
+    let refuses = matches!(reason, "blocked" | "banned" | "over_limit" | "global_limit");
+    let spared = refuses && described.is_some_and(|scope| scope.mode == "monitor");
+    let passes = spared || !refuses;
+    let layer = described.is_some_and(|scope| scope.kind == ScopeKind::Layer);
     let mut sentence = format!(
         "{} ({}) on {}, {} {}: {} - {detail}",
         question.addr,
-        bucket.source,
-        bucket.iface,
+        text(|out| bucket.source(out)),
+        attachment.iface(),
         if layer { "layer" } else { "scope" },
-        bucket.scope,
+        reader.names.scope(scope).text,
         if passes { "passes" } else { "dropped" },
     );
     if spared {
@@ -193,66 +182,37 @@ fn answer(reader: &Reader<'_>, question: &Question, scope: u8) -> Result<Answer>
             sentence.push_str(&format!(", until {until}"));
         }
     }
-    Ok(Answer {
+    let ends = banned.filter(|_| reason == "banned");
+    let verdict = Verdict {
         verdict: if passes { "pass" } else { "drop" },
         reason: if spared { "monitored" } else { reason },
-        until: rule.and_then(|rule| rule.until.clone()),
+        until: ends
+            .map(|held| held.until(attachment.clock))
+            .or_else(|| rule.and_then(|rule| rule.until.clone())),
         rule: rule.map(|rule| rule.origin.clone()),
         rule_reason: rule.and_then(|rule| rule.reason.clone()),
         sentence,
+    };
+    Ok(Answer {
+        banned,
+        global,
+        verdict,
         bucket,
     })
 }
 
-fn reason(word: Word, bucket: &Bucket, paused: bool, attached: bool) -> (&'static str, String) {
-    if !attached {
-        return (
-            "paused",
-            "the program is not attached to the interface".to_owned(),
-        );
-    }
-    if paused {
-        return ("paused", "`throttler pause` is in force".to_owned());
-    }
-    match word.kind() {
-        Kind::Exempt => return ("exempt", "the source is exempt".to_owned()),
-        Kind::Block => return ("blocked", "the source is blocked".to_owned()),
-        Kind::Plan | Kind::Mixed => {}
-    }
-    let plan = match &bucket.plan {
-        Some(plan) => format!("plan {plan}"),
-        None => "no plan".to_owned(),
-    };
-    if bucket.limits.is_empty() {
-        return ("unlimited", format!("{plan}, no limit holds here"));
-    }
-    match bucket.limits.iter().find(|limit| limit.retry_after_s > 0.0) {
-        Some(limit) => (
-            "over_limit",
-            format!(
-                "{plan}, limit {} ({} {}) is used up, {:.1} s until the next",
-                limit.limit, limit.rate, limit.unit, limit.retry_after_s
-            ),
-        ),
-        None => ("conforming", format!("{plan}, all limits hold")),
-    }
+/// The ban of an address's parent prefix; `None` where the datapath would not ask for one.
+fn prefix_ban(reader: &Reader<'_>, family: usize, addr: Addr, scope: u8) -> Option<Ban> {
+    let sources = &reader.attachment.tables.sources;
+    let asked = reader.head().abuse.wider_sources != 0
+        && Ban(sources.newcomers(family).ban).is_on(moment(reader.now()));
+    let prefix = addr.masked(PARENT_MASK[family]);
+    let record = sources.parent(family, &prefix, scope);
+    record.filter(|_| asked).map(|record| Ban(record.ban))
 }
 
-/// The rule that gives an address its class now.
-fn rule(reader: &Reader<'_>, family: usize, addr: Addr) -> Result<Option<u32>> {
-    let key = ClassKey {
-        prefix_len: CLASS_KEY_LEAD + [32, 128][family],
-        bank: (reader.head.generation % 2) as u8,
-        family: [4, 6][family],
-        reserved: [0; 2],
-        addr,
-    };
-    let Some(chain) = reader.attachment.tables.classes.get(&key)? else {
-        return Ok(None);
-    };
-    let now = reader.attachment.clock.monotonic_ns;
-    let step = chain.steps.iter().find(|step| !ended(step.until, now));
-    let nothing =
-        |step: &&throttler_common::abi::ClassStep| step.kind == Kind::Plan as u8 && step.plan == 0;
-    Ok(step.filter(|step| !nothing(step)).map(|step| step.rule))
+fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }

@@ -54,6 +54,24 @@ pub fn metrics(attached: &[Attachment], reloaded: bool) -> Result<String> {
         each(|r| r.sources.max),
     );
     family(
+        "throttler_bans_active",
+        "gauge",
+        "Sources and prefixes that are banned now.",
+        each(|r| r.bans.active),
+    );
+    family(
+        "throttler_bans_total",
+        "counter",
+        "Bans of sources given since attach.",
+        each(|r| r.bans.given),
+    );
+    family(
+        "throttler_table_newcomers_total",
+        "counter",
+        "Packets of sources that found no room in the source table, by what became of them.",
+        newcomers(&reports),
+    );
+    family(
         "throttler_events_lost_total",
         "counter",
         "Abuse events that found the ring full.",
@@ -95,6 +113,21 @@ fn by_reason(reports: &[InterfaceReport], value: fn(&counters::Count) -> u64) ->
         }
     }
     samples
+}
+
+fn newcomers(reports: &[InterfaceReport]) -> Vec<String> {
+    let sample = |report: &InterfaceReport, outcome, value| {
+        let iface = escape(&report.iface);
+        format!("{{iface=\"{iface}\",outcome=\"{outcome}\"}} {value}")
+    };
+    let both = |report: &InterfaceReport| {
+        let pressure = &report.pressure;
+        [
+            sample(report, "passed", pressure.passed),
+            sample(report, "refused", pressure.refused),
+        ]
+    };
+    reports.iter().flat_map(both).collect()
 }
 
 /// Label values escape backslash, quote and line feed.

@@ -1,23 +1,41 @@
 //! `Snapshot -> Report`: what was read from the maps, as tables and JSON.
 
 mod attached;
+mod bans;
 mod bucket;
+mod bucket_json;
+mod bucket_table;
 mod buckets;
 mod counters;
+mod digits;
+mod entries;
 mod explain;
+mod generation;
+mod global;
 mod metrics;
+mod names;
 mod output;
+mod parallel;
 mod policy;
+mod question;
+mod rank;
+mod reader;
+mod reason;
 mod sources;
 mod status;
+mod sweep;
 
 pub use attached::{Attachment, attachments, nothing_attached};
-pub use buckets::{BucketFilter, buckets};
+pub use bans::bans;
+pub use buckets::buckets;
 pub use counters::counters;
-pub use explain::{Question, explain};
+pub use explain::explain;
+pub use generation::Generation;
 pub use metrics::metrics;
 pub use output::{Format, Table, seconds};
 pub use policy::{plans, scopes};
+pub use question::Question;
+pub use rank::BucketFilter;
 pub use sources::sources;
 pub use status::status;
 

@@ -53,12 +53,10 @@ impl Table {
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let numeric = |column: usize| {
-            let mut cells = self.rows.iter().skip(1).filter_map(|row| row.get(column));
-            cells.all(|cell| {
-                cell == "-"
-                    || cell.starts_with(|c: char| c.is_ascii_digit())
-                        && !cell.contains(['.', ':', '/'])
-            })
+            let cells = self.rows.iter().skip(1).filter_map(|row| row.get(column));
+            let mut cells = cells.filter(|cell| *cell != "-").peekable();
+            let digits = |cell: &String| cell.bytes().all(|byte| byte.is_ascii_digit());
+            cells.peek().is_some() && cells.all(digits)
         };
         let layout: Vec<(usize, bool)> = (0..columns).map(|c| (width(c), numeric(c))).collect();
         for row in &self.rows {
@@ -82,28 +80,62 @@ impl Table {
     }
 }
 
-/// Prints a document of items under `key`: `{"schema_version":1,"<key>":[...]}`, or a line each.
+/// The beginning of a document, up to its first item.
+pub(super) fn opening(key: &str) -> String {
+    let version = super::SCHEMA_VERSION;
+    format!("{{\"schema_version\":{version},\"{key}\":[\n")
+}
+
+/// Prints a document of items under `key`: `{"schema_version":1,"<key>":[...]}`, or a line each. Either way
+/// an item is one line.
 pub(super) fn json<T: Serialize>(
     out: &mut impl Write,
     format: Format,
     key: &str,
-    items: &[T],
+    items: impl IntoIterator<Item = T>,
 ) -> anyhow::Result<()> {
-    if format == Format::Jsonl {
-        for item in items {
-            serde_json::to_writer(&mut *out, item)?;
-            writeln!(out)?;
-        }
-        return Ok(());
-    }
-    write!(
+    let items = items.into_iter();
+    document(
         out,
-        "{{\"schema_version\":{},\"{key}\":",
-        super::SCHEMA_VERSION
-    )?;
-    serde_json::to_writer(&mut *out, items)?;
-    writeln!(out, "}}")?;
+        format,
+        key,
+        items.map(|item| serde_json::to_vec(&item)),
+    )
+}
+
+/// The same of items that are JSON already.
+pub(super) fn document<E>(
+    out: &mut impl Write,
+    format: Format,
+    key: &str,
+    items: impl IntoIterator<Item = Result<Vec<u8>, E>>,
+) -> anyhow::Result<()>
+where
+    anyhow::Error: From<E>,
+{
+    let lines = format == Format::Jsonl;
+    if !lines {
+        out.write_all(opening(key).as_bytes())?;
+    }
+    let mut any = false;
+    for item in items {
+        if any {
+            out.write_all(if lines { b"\n" } else { b",\n" })?;
+        }
+        any = true;
+        out.write_all(&item?)?;
+    }
+    out.write_all(match (lines, any) {
+        (true, false) => b"",
+        (true, true) => b"\n",
+        (false, any) => closing(any),
+    })?;
     Ok(())
+}
+
+/// The end of a document that has items, or none.
+pub(super) fn closing(any: bool) -> &'static [u8] {
+    if any { b"\n]}\n" } else { b"]}\n" }
 }
 
 /// Nanoseconds as seconds, to the millisecond.

@@ -52,6 +52,11 @@ struct ScopeEntry<'a> {
     matches: &'a [String],
     layer: Option<&'a str>,
     limits: Vec<LimitEntry<'a>>,
+    /// For all sources together, what is reserved included.
+    global: Vec<LimitEntry<'a>>,
+    /// Plans that a share of those is reserved for.
+    protected: &'a [String],
+    reserved_percent: u8,
 }
 
 /// Prints the scopes and layers.
@@ -72,13 +77,16 @@ pub fn scopes(out: &mut impl Write, attached: &[Attachment], format: Format) -> 
                     matches: &scope.matches,
                     layer: scope.layer.as_deref(),
                     limits: entries(&scope.limits),
+                    global: entries(&scope.global),
+                    protected: &scope.protected,
+                    reserved_percent: scope.reserved,
                 }),
         );
     }
     if format != Format::Table {
         return json(out, format, "scopes", &all);
     }
-    let mut table = Table::new(&["iface", "scope", "mode", "match", "limits"]);
+    let mut table = Table::new(&["iface", "scope", "mode", "match", "limits", "global"]);
     for scope in &all {
         let matches = match (scope.kind, scope.matches) {
             (ScopeKind::Layer, scopes) => format!("layer over {}", scopes.join(", ")),
@@ -91,10 +99,23 @@ pub fn scopes(out: &mut impl Write, attached: &[Attachment], format: Format) -> 
             scope.mode.to_owned(),
             matches,
             text(&scope.limits),
+            global(scope),
         ]);
     }
     table.print(out)?;
     Ok(())
+}
+
+fn global(scope: &ScopeEntry<'_>) -> String {
+    if scope.global.is_empty() {
+        return "-".to_owned();
+    }
+    let mut said = text(&scope.global);
+    if scope.reserved_percent > 0 {
+        let plans = scope.protected.join(", ");
+        said.push_str(&format!("; {} % kept for {plans}", scope.reserved_percent));
+    }
+    said
 }
 
 #[derive(Debug, Serialize)]

@@ -9,8 +9,8 @@ use throttler_common::abi::{CLASS_KEY_LEAD, ClassChain, ClassKey, chain_flag};
 use throttler_common::class::ended;
 
 use super::attached::Attachment;
-use super::bucket::ip;
 use super::output::{Format, Table, json};
+use super::reader::ip;
 
 #[derive(Debug, Serialize)]
 struct SourceEntry {

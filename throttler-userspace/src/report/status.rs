@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::attached::Attachment;
-use super::counters;
-use super::output::{Format, json};
+use super::output::{Format, json, seconds};
+use super::{counters, global};
 
 #[derive(Debug, Serialize)]
 struct StatusReport<'a> {
@@ -26,7 +26,33 @@ struct StatusReport<'a> {
     plans: usize,
     prefixes: usize,
     sources: counters::SourceCount,
+    bans: counters::Bans,
+    global_limits: usize,
+    global_used_up: Vec<UsedUp<'a>>,
+    pressure: counters::Pressure,
     totals: counters::Totals,
+}
+
+/// A `global` limit that refuses whoever has no share reserved.
+#[derive(Debug, Serialize)]
+struct UsedUp<'a> {
+    scope: &'a str,
+    limit: &'a str,
+    retry_after_s: f64,
+}
+
+fn used_up(attachment: &Attachment) -> Vec<UsedUp<'_>> {
+    let mut found = Vec::new();
+    for scope in &attachment.description.scopes {
+        let (levels, _) = global::levels(attachment, scope, false);
+        let empty = levels.into_iter().filter(|one| one.level.retry > 0);
+        found.extend(empty.map(|one| UsedUp {
+            scope: &scope.name,
+            limit: &one.limit.name,
+            retry_after_s: seconds(one.level.retry),
+        }));
+    }
+    found
 }
 
 /// Prints the state of the interfaces. `daemon` answers for an interface which process serves it.
@@ -59,6 +85,10 @@ pub fn status(
             plans: description.plans.len(),
             prefixes: description.prefixes,
             sources: counted.sources,
+            bans: counted.bans,
+            global_limits: description.scopes.iter().map(|s| s.global.len()).sum(),
+            global_used_up: used_up(attachment),
+            pressure: counted.pressure,
             totals: counted.totals,
         });
     }
@@ -114,5 +144,45 @@ fn print(out: &mut impl Write, report: &StatusReport<'_>) -> Result<()> {
         "  packets  {} seen, {} passed, {} dropped ({share:.1} %) since attach",
         totals.packets, totals.passed, totals.dropped
     )?;
+    writeln!(
+        out,
+        "  bans     {} in force, {} given to sources since attach",
+        report.bans.active, report.bans.given
+    )?;
+    writeln!(
+        out,
+        "  limits   {}; {}",
+        global_line(report),
+        pressure_line(report)
+    )?;
     Ok(())
+}
+
+fn global_line(report: &StatusReport<'_>) -> String {
+    let used_up = |one: &UsedUp<'_>| {
+        let UsedUp {
+            scope,
+            limit,
+            retry_after_s,
+        } = one;
+        format!("{scope} global.{limit} for {retry_after_s:.1} s")
+    };
+    match (report.global_limits, &*report.global_used_up) {
+        (0, _) => "no global limits".to_owned(),
+        (_, []) => "no global limit is used up".to_owned(),
+        (_, found) => {
+            let found: Vec<_> = found.iter().map(used_up).collect();
+            format!("USED UP: {}", found.join(", "))
+        }
+    }
+}
+
+fn pressure_line(report: &StatusReport<'_>) -> String {
+    let counters::Pressure { passed, refused } = report.pressure;
+    if (passed, refused) == (0, 0) {
+        return "no pressure on the source table".to_owned();
+    }
+    format!(
+        "source table was full: {refused} packets of newcomers refused, {passed} passed since attach"
+    )
 }

@@ -22,7 +22,10 @@ pub use objects::{
     program_info,
 };
 pub use record::{Record, from_bytes, zeroed};
-pub use system::{Ring, interface_index, is_bpffs, monotonic_ns, random_words, readable, tick_ns, wait_for_readers};
+pub use system::{
+    Ring, interface_index, is_bpffs, monotonic_ns, random_words, readable, tick_ns,
+    wait_for_readers,
+};
 pub use test_run::{TestRun, test_run};
 
 use std::ffi::CString;

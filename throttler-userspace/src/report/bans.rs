@@ -1,0 +1,189 @@
+//! `dump bans`: who is banned now.
+
+use std::cmp::Reverse;
+use std::io::Write;
+
+use anyhow::Result;
+use ipnet::IpNet;
+use serde::Serialize;
+use throttler_common::abi::{PARENT_PREFIX, SlotRecord, region};
+use throttler_common::ban::{Ban, MOMENT_SHIFT, Strikes, moment};
+use throttler_common::table::{Words as _, layout};
+
+use super::attached::Attachment;
+use super::output::{Format, Table, json};
+use super::rank::BucketFilter;
+use super::reader::ip;
+use super::sweep::sweep;
+
+#[derive(Debug, Serialize)]
+struct BanEntry<'a> {
+    iface: &'a str,
+    source: String,
+    scope: &'a str,
+    reason: &'a str,
+    given_by: &'static str,
+    since: String,
+    until: String,
+    times: u64,
+}
+
+/// Who is banned where, as the table has it.
+struct Banned {
+    /// Index of the interface.
+    of: usize,
+    net: IpNet,
+    /// A parent prefix, banned for its sources.
+    prefix: bool,
+    record: SlotRecord,
+}
+
+/// Prints the bans that are on: those given most often first, then those that last longest.
+///
+/// # Errors
+/// The writer's.
+pub fn bans(
+    out: &mut impl Write,
+    attached: &[Attachment],
+    filter: &BucketFilter,
+    format: Format,
+) -> Result<()> {
+    let mut found = Vec::new();
+    for (of, attachment) in attached.iter().enumerate() {
+        found.extend(banned(attachment, of, filter.source));
+    }
+    found.sort_unstable_by_key(|one: &Banned| {
+        let ban = Ban(one.record.ban);
+        (
+            Reverse((ban.times(), ban.until())),
+            one.net,
+            one.record.scope,
+            one.of,
+        )
+    });
+    found.truncate(filter.top.unwrap_or(usize::MAX));
+    let texts: Vec<_> = attached.iter().map(Texts::of).collect();
+    let entries = found.iter().map(|one| one.entry(&texts[one.of]));
+    if format != Format::Table {
+        return json(out, format, "bans", entries);
+    }
+    let mut table = Table::new(&[
+        "iface", "source", "scope", "times", "since", "until", "reason",
+    ]);
+    for entry in entries {
+        table.row(vec![
+            entry.iface.to_owned(),
+            entry.source,
+            entry.scope.to_owned(),
+            entry.times.to_string(),
+            entry.since,
+            entry.until,
+            entry.reason.to_owned(),
+        ]);
+    }
+    table.print(out)?;
+    Ok(())
+}
+
+/// Whether a ban holds at a place of the table now; bans of prefixes hold only while the policy gives them.
+pub(super) fn holds(attachment: &Attachment, region: usize, ban: Ban) -> bool {
+    let abuse = &attachment.generation.head.abuse;
+    (region < region::PARENTS || abuse.wider_sources != 0)
+        && ban.is_on(moment(attachment.clock.monotonic_ns))
+}
+
+fn banned(attachment: &Attachment, of: usize, within: Option<IpNet>) -> Vec<Banned> {
+    let sources = &attachment.tables.sources;
+    let found = sweep(sources, |found: &mut Vec<_>, spot, set, way| {
+        let region = spot.region(&sources.head);
+        if !holds(attachment, region, Ban(set.load(layout::ban(way)))) {
+            return;
+        }
+        // Read again as a whole: what was seen may be of two moments.
+        let record = spot.read(sources);
+        let record = record.filter(|record| holds(attachment, region, Ban(record.ban)));
+        found.extend(record.map(|record| (region, record)));
+    });
+    let head = &attachment.generation.head;
+    let all = found.into_iter().flatten().filter_map(|(region, record)| {
+        let family = region % 2;
+        let prefix = region >= region::PARENTS;
+        let bits = match prefix {
+            true => PARENT_PREFIX[family],
+            false => head.source_prefix[family] as u8,
+        };
+        Some(Banned {
+            of,
+            net: IpNet::new(ip(family, record.addr), bits).ok()?,
+            prefix,
+            record,
+        })
+    });
+    let wanted =
+        |net: &IpNet| within.is_none_or(|within| within.contains(net) || net.contains(&within));
+    all.filter(|banned| wanted(&banned.net)).collect()
+}
+
+/// What entries of one interface have in common.
+struct Texts<'a> {
+    attachment: &'a Attachment,
+    /// Why sources are banned.
+    source: String,
+    /// Why prefixes are.
+    prefix: String,
+    scopes: Vec<String>,
+}
+
+impl<'a> Texts<'a> {
+    fn of(attachment: &'a Attachment) -> Self {
+        let abuse = attachment.description.abuse.as_ref();
+        let widen = abuse.and_then(|abuse| abuse.widen.as_ref());
+        let within = |count: u32, what: &str, seconds: u64| {
+            format!("{count} {what} within {}", period(seconds))
+        };
+        // Of a ban that outlives its rule, only this much is known.
+        let unknown = || "repeated refusals".to_owned();
+        Self {
+            attachment,
+            source: abuse.map_or_else(unknown, |a| within(a.refusals, "refusals", a.within_s)),
+            prefix: widen.map_or_else(unknown, |w| within(w.sources, "sources banned", w.within_s)),
+            scopes: (0..=u8::MAX)
+                .map(|id| attachment.description.scope_name(id))
+                .collect(),
+        }
+    }
+}
+
+impl Banned {
+    fn entry<'a>(&self, texts: &'a Texts<'_>) -> BanEntry<'a> {
+        let time = |moment: u64| {
+            let clock = texts.attachment.clock;
+            format!("{:.3}", clock.wall(moment << MOMENT_SHIFT))
+        };
+        let ban = Ban(self.record.ban);
+        BanEntry {
+            iface: texts.attachment.iface(),
+            source: self.net.to_string(),
+            scope: &texts.scopes[usize::from(self.record.scope)],
+            reason: if self.prefix {
+                &texts.prefix
+            } else {
+                &texts.source
+            },
+            given_by: "datapath",
+            since: time(Strikes(self.record.strikes).since()),
+            until: time(ban.until()),
+            times: ban.times(),
+        }
+    }
+}
+
+/// Seconds as the policy file writes periods.
+fn period(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
+    let whole = |(unit, _): &&(u64, &str)| seconds >= *unit && seconds.is_multiple_of(*unit);
+    match units.iter().find(whole) {
+        Some((unit, name)) => format!("{}{name}", seconds / unit),
+        None => format!("{seconds}s"),
+    }
+}
