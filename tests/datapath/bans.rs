@@ -434,6 +434,7 @@ fn two_cpus_give_one_ban() {
     let told = of_kind(&program.events(), Kind::Ban);
     assert_eq!(told.len(), SOURCES as usize);
     assert!(told.iter().all(|event| event.bans == 1));
+    let mut uncounted = 0;
     for n in 0..SOURCES {
         let source = Ipv4Addr::from_bits(10 << 24 | n).into();
         let record = program.record(source, "default").expect("a known source");
@@ -443,9 +444,11 @@ fn two_cpus_give_one_ban() {
         assert!(length <= moments(MINUTE) + 1, "{record:?}");
         // The other CPU may have been past the look at the ban.
         assert!((100..=104).contains(&record.refused), "{record:?}");
-        assert_eq!(
-            (record.passed.packets, record.dropped.packets),
-            (2, 2 * u64::from(EACH) - 2)
-        );
+        assert_eq!(record.passed.packets, 2);
+        uncounted += 2 * u64::from(EACH) - 2 - record.dropped.packets;
     }
+    // A packet that could not have its source's set is dropped before anybody knows whose it is.
+    let stats = program.stats();
+    assert!(uncounted <= stats.contended, "{uncounted} of {stats:?}");
+    assert_eq!(totals.values().sum::<u64>(), 2 * sources * u64::from(EACH));
 }

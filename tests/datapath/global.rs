@@ -217,6 +217,25 @@ fn bytes_and_connections_are_counted_as_such() {
 }
 
 #[test]
+fn monitor_mode_spares_what_they_refuse() {
+    let program = Program::new(
+        "[throttler]\nmode = \"monitor\"\n[scopes.default.global]\ntotal = { rate = \"5/day\" }",
+    );
+    for number in 0..5 {
+        let answer = program.run(START, &from(number));
+        assert_eq!(answer.reason, Reason::Conforming);
+    }
+    let answer = program.run(START, &from(1));
+    assert_eq!(said(&answer), (Reason::Monitored, Some("global.total")));
+    let told: Vec<_> = program
+        .events()
+        .iter()
+        .map(|e| (e.reason, e.monitored))
+        .collect();
+    assert_eq!(told, [(Reason::GlobalLimit as u8, 1)]);
+}
+
+#[test]
 fn a_reload_with_another_rate_keeps_what_is_left() {
     let policy = |rate: &str| {
         format!(

@@ -1,12 +1,13 @@
 //! Bans of many sources of one /24 or /48 ban all of it for a while.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use throttler_common::abi::{Addr, Event, NO_LIMIT, SlotRecord};
 use throttler_common::ban::{Ban, MOMENT_SHIFT};
 use throttler_common::notice::Kind;
 use throttler_common::{Family, Reason};
 
+use crate::contention::on_two_cpus;
 use crate::harness::{MINUTE, Program, SECOND, START};
 use crate::traffic::{ip, syn, udp};
 
@@ -243,4 +244,36 @@ fn monitor_mode_drops_nothing_of_a_banned_prefix() {
         [1],
         "a ban that drops nothing is told of as such"
     );
+}
+
+#[test]
+fn two_cpus_give_a_prefix_one_ban() {
+    const PREFIXES: u8 = 100;
+    let program = Program::new(POLICY);
+    on_two_cpus(true, |cpu| {
+        for prefix in 0..PREFIXES {
+            for turn in 0..6 {
+                let source = Ipv4Addr::new(198, 18, prefix, 2 * turn + cpu as u8);
+                let frame = udp(source.into(), 53, 10);
+                for _ in 0..4 {
+                    program.run_raw(START, &frame);
+                }
+            }
+        }
+    });
+    let told = kinds(&program.events(), Kind::WiderBan);
+    let mut prefixes: Vec<_> = told.iter().map(|event| event.source).collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    assert_eq!((told.len(), prefixes.len()), (100, 100));
+    assert!(
+        told.iter()
+            .all(|event| event.bans == 1 && event.refused == 3)
+    );
+    for prefix in 0..PREFIXES {
+        let found = parent(&program, &format!("198.18.{prefix}.0"));
+        assert_eq!(Ban(found.ban).times(), 1, "{found:?}");
+        let near = at(&program, START, &format!("198.18.{prefix}.200"));
+        assert_eq!(near, Reason::Banned, "{prefix}");
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd as _;
 
-use throttler::kernel::load::Reuse;
+use throttler::kernel::load::{Loaded, Reuse};
 use throttler::kernel::resize::Resize;
 use throttler::kernel::sys;
 use throttler::kernel::tables::Tables;
@@ -58,7 +59,7 @@ fn sources() -> impl Iterator<Item = IpAddr> {
 }
 
 /// Loads with another size; what is left to do once the new program has taken over.
-fn resized(program: &Program, max_sources: u32) -> (throttler::kernel::load::Loaded, Resize) {
+fn resized(program: &Program, max_sources: u32) -> (Loaded, Resize) {
     let mut loaded = program.load_again(max_sources);
     match mem::replace(&mut loaded.reuse, Reuse::Fresh) {
         Reuse::Resized(resize) => (loaded, *resize),
@@ -214,7 +215,7 @@ fn what_both_programs_admit_meanwhile_is_added_up() {
     assert_eq!(passing(&program, now, &syn(source, 80), 3), 3);
     // The new one, already attached.
     let frame = [&now.to_ne_bytes()[..], &syn(source, 80)].concat();
-    sys::test_run(std::os::fd::AsFd::as_fd(&loaded.program), &frame, 4).expect("a test run");
+    sys::test_run(loaded.program.as_fd(), &frame, 4).expect("a test run");
     resize
         .finish(program.pins(), &loaded.tables.sources)
         .expect("the end of the resize");
@@ -241,6 +242,23 @@ fn what_global_limits_admit_meanwhile_is_owed_too() {
         .map(|n| passing(&program, now, &syn(v4(n), 80), 10))
         .sum();
     assert_eq!(left, 15);
+}
+
+#[test]
+fn a_prefix_that_is_banned_meanwhile_stays_so() {
+    let now = start();
+    let mut program = Program::sized(POLICY, 4_096);
+    let (loaded, resize) = resized(&program, 16_384);
+    for host in 1..4 {
+        let source = Ipv4Addr::new(192, 0, 2, host).into();
+        assert_eq!(passing(&program, now, &udp(source, 53, 10), 9), 2);
+    }
+    assert_eq!(program.run(now, &near()).reason, Reason::Banned);
+    resize
+        .finish(program.pins(), &loaded.tables.sources)
+        .expect("the end of the resize");
+    program.take_over(loaded);
+    assert_eq!(program.run(now, &near()).reason, Reason::Banned);
 }
 
 #[test]

@@ -106,7 +106,7 @@ pub struct PlanDescription {
 pub struct OverrideDescription {
     /// The scope's (or layer's) name.
     pub scope: String,
-    /// No limit of each source holds; `global` ones do.
+    /// No limit holds, `global` ones included.
     pub unlimited: bool,
     /// The limits that hold instead, all of them; unlimited ones left out.
     pub limits: Vec<LimitDescription>,

@@ -124,7 +124,7 @@ pub struct Plan {
 /// What a plan makes of one scope or layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanScope {
-    /// No limit of each source holds; `global` ones do.
+    /// No limit holds, `global` ones included.
     Unlimited,
     /// By limit name; those not named keep the scope's own rate.
     Limits(Vec<(String, PlanLimit)>),
