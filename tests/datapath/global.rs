@@ -354,7 +354,7 @@ fn two_cpus_with_sources_of_their_own_have_exactly_the_burst() {
             .map(|share| {
                 let debt = sources.global(0, share).tat[1].saturating_sub(START * TICKS);
                 let rate: u64 = if share == 0 { 600_000_000 } else { 400_000_000 };
-                debt as u128 * u128::from(rate) / u128::from(DAY * TICKS)
+                u128::from(debt) * u128::from(rate) / u128::from(DAY * TICKS)
             })
             .iter()
             .sum::<u128>() as u64;

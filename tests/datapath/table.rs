@@ -436,6 +436,24 @@ fn two_cpus_in_one_set_admit_no_source_twice() {
 }
 
 #[test]
+fn a_set_that_others_hold_all_the_time_is_a_named_and_counted_outcome() {
+    let program = Program::sized("[scopes.default.limits]\none = { rate = \"2/day\" }", 4_096);
+    let source = v4(10 << 24 | 1);
+    let sources = &program.tables().sources;
+    let region = &sources.head.regions[region::SOURCES];
+    let place = Place::of(&sources.head, region, &addr(source), 0);
+    let set = sources.set(place.sets[0]).expect("the source's set");
+    set.add(layout::header(0), header::LOCK);
+    let answer = program.run(START, &from(source));
+    assert_eq!((answer.reason, answer.limit), (Reason::OverLimit, None));
+    assert_eq!(program.record(source, "default"), None);
+    set.add(layout::header(0), header::LOCK.wrapping_neg());
+    assert_eq!(passing(&program, START, &from(source), 3), 2);
+    is_sound(&program);
+    assert_eq!(program.stats().contended, 1, "{:?}", program.stats());
+}
+
+#[test]
 fn two_cpus_that_take_ways_over_all_the_time_admit_no_source_twice() {
     const ROUNDS: u64 = 1_500;
     const COUNT: usize = 40;

@@ -1,6 +1,6 @@
 //! Bans for repeated refusals, given where the refusals are.
 
-use crate::abi::AbuseParams;
+use crate::abi::{AbuseParams, row_flag};
 use crate::ban::{Ban, MOMENT_SHIFT, SECOND, Terms, moment};
 use crate::clock::Clock;
 use crate::lookup::{self, Who};
@@ -97,7 +97,9 @@ pub fn widen<P: Policies, S: Slots, C: Clock>(
             }
         });
     }
+    let row = policy.row(u32::from(scope));
     let notice = Notice {
+        monitored: row.is_some_and(|row| row.flags & row_flag::MONITOR != 0),
         retry_after: (given.until() - at) << MOMENT_SHIFT,
         refused: u64::from(params.wider_sources),
         bans: given.times(),

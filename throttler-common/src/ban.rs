@@ -172,7 +172,8 @@ impl Ban {
         } else {
             times
         };
-        Self::new(at + length, next)
+        // A moment more: `at` was rounded down.
+        Self::new(at + length + 1, next)
     }
 }
 
@@ -203,13 +204,13 @@ mod tests {
         let (mut ban, mut at) = (Ban::default(), 1000);
         for (times, length) in [(1, 60), (2, 120), (3, 240), (4, 480), (5, 960), (6, 1920)] {
             ban = ban.next(at, TERMS);
-            assert_eq!((ban.times(), ban.until() - at), (times, length));
-            assert!(ban.is_on(at + length - 1) && !ban.is_on(at + length));
+            assert_eq!((ban.times(), ban.until() - at), (times, length + 1));
+            assert!(ban.is_on(at + length) && !ban.is_on(at + length + 1));
             at = ban.until();
         }
         for times in 7..300 {
             ban = ban.next(at, TERMS);
-            assert_eq!((ban.times(), ban.until() - at), (times.min(255), 3600));
+            assert_eq!((ban.times(), ban.until() - at), (times.min(255), 3601));
             at = ban.until();
         }
     }
@@ -217,7 +218,7 @@ mod tests {
     #[test]
     fn time_forgives_a_doubling_at_a_time() {
         let third = Ban::new(1_000, 3);
-        let length = |at| third.next(at, TERMS).until() - at;
+        let length = |at| third.next(at, TERMS).until() - at - 1;
         assert_eq!(length(1_000 + 3_599), 480);
         assert_eq!(length(1_000 + 3_600), 240);
         assert_eq!(length(1_000 + 7_200), 120);
@@ -232,15 +233,15 @@ mod tests {
             first: year,
             longest: year,
         };
-        assert_eq!(Ban::new(0, 255).next(1, terms).until(), 1 + year);
-        assert_eq!(Ban::new(0, 27).next(1, terms).until(), 1 + year);
+        assert_eq!(Ban::new(0, 255).next(1, terms).until(), 2 + year);
+        assert_eq!(Ban::new(0, 27).next(1, terms).until(), 2 + year);
     }
 
     #[test]
     fn an_end_is_told_of_once() {
         let ban = Ban::default().next(10, TERMS);
-        assert!(!ban.is_over_untold(69) && ban.is_over_untold(70));
-        assert!(!ban.told().is_over_untold(70));
+        assert!(!ban.is_over_untold(70) && ban.is_over_untold(71));
+        assert!(!ban.told().is_over_untold(71));
         assert!(!Ban::default().is_over_untold(70));
     }
 }

@@ -244,6 +244,11 @@ pub fn judge<C: Clock, P: Policies, S: Slots>(
         word = resolve_address(policy, head, packet, now);
     }
 
+    if way.handle != 0 && ban.is_over_untold(at) && way.replace_ban(ban, ban.told()) {
+        let notice = Notice::new(Notified::Unban, scope, word.plan());
+        slots.tell(head, packet, clock, &notice);
+    }
+
     let row = policy.row(row_index(head, word.plan(), scope));
     let verdict = match (word.kind(), row) {
         (Class::Exempt, _) => Ok(Reason::Exempt),
@@ -278,10 +283,6 @@ pub fn judge<C: Clock, P: Policies, S: Slots>(
         Ok(reason) => {
             if way.handle != 0 {
                 way.count_passed(length);
-                if ban.is_over_untold(at) && way.replace_ban(ban, ban.told()) {
-                    let notice = Notice::new(Notified::Unban, scope, word.plan());
-                    slots.tell(head, packet, clock, &notice);
-                }
             }
             plain(reason, scope, packet.length)
         }

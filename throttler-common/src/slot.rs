@@ -26,6 +26,10 @@ pub trait Slots: Sized {
     /// Tells the daemon, of the packet that is being decided.
     fn tell<C: Clock>(&self, head: &PolicyHead, packet: &Packet, clock: &C, notice: &Notice);
 
+    /// Counts a packet that was refused because other CPUs held its bucket or took its way.
+    #[inline(always)]
+    fn count_contended(&self) {}
+
     /// [`lookup::meet`].
     #[inline(always)]
     fn meet<P: Policies, C: Clock>(

@@ -3,7 +3,7 @@
 //! this has one for each further limit at most. Whatever takes more is left to the steps of
 //! [`crate::decide`], with nothing changed.
 
-use crate::abi::{PolicyHead, row_flag};
+use crate::abi::{NO_LIMIT, PolicyHead, row_flag};
 use crate::abuse;
 use crate::ban::moment;
 use crate::charge;
@@ -118,6 +118,9 @@ pub fn decide<C: Clock, P: Policies, S: Slots>(
                 Ok(()) if row.count == 0 => Some(Reason::Unlimited),
                 Ok(()) => Some(Reason::Conforming),
                 Err(refused) => {
+                    if row.count == 1 && refused.limit == NO_LIMIT {
+                        slots.count_contended();
+                    }
                     refusal.why = Reason::OverLimit;
                     refusal.refused = refused;
                     None

@@ -17,7 +17,7 @@ use throttler_common::{
     pressure,
     refuse::{self, Refusal},
     swift::Swift,
-    table::{self, Newcomer, Place, Way, answer},
+    table::{self, Newcomer, Place, Unavailable, Way, answer},
 };
 
 use crate::{
@@ -197,8 +197,10 @@ pub(crate) extern "C" fn throttler_claim(
         return 0;
     };
     let claimed = table::claim(&first, || set(place.sets[1]), &place, &newcomer);
-    if claimed.is_ok() {
-        account::claimed();
+    match claimed {
+        Ok(_) => account::claimed(),
+        Err(Unavailable::Busy) => account::contended(),
+        Err(Unavailable::Full) => {}
     }
     answer::encode(claimed)
 }

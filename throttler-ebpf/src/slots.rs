@@ -12,7 +12,7 @@ use throttler_common::{
     table::{Newcomer, Place, Way},
 };
 
-use crate::{arrival::Arrival, calls, maps, words::KernelWords};
+use crate::{account, arrival::Arrival, calls, maps, words::KernelWords};
 
 /// The table, as one packet uses it. The packet and the clock that the core hands to its functions are
 /// the arrival's: handing on the arrival keeps them to five arguments.
@@ -48,6 +48,11 @@ impl Slots for KernelSlots<'_> {
             notice.refused_total,
             notice.retry_after,
         );
+    }
+
+    #[inline(always)]
+    fn count_contended(&self) {
+        account::contended();
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@ use super::words::Words;
 use super::{header, layout};
 
 /// Attempts at the lock. It is held for some hundred nanoseconds at most; an attempt is a load.
-pub const SPINS: usize = 64;
+pub const SPINS: usize = 256;
 
 /// Takes the set's lock; whether it was got.
 #[inline(always)]

@@ -32,6 +32,8 @@ pub struct Resize {
     copied_at: u64,
     /// Arrival times as they were copied, of sources that were in debt.
     copied: HashMap<Key, [u64; MAX_LIMITS]>,
+    /// The same of the newcomers' and the `global` buckets, in their order.
+    copied_shared: Vec<[[u64; MAX_LIMITS]; 2]>,
     /// What the new table had no room for.
     pub lost: u64,
     /// Sources copied.
@@ -47,6 +49,7 @@ impl Resize {
             staging,
             copied_at: sys::monotonic_ns() << TICK_SHIFT,
             copied: HashMap::new(),
+            copied_shared: Vec::new(),
             lost: 0,
             kept: 0,
         };
@@ -58,17 +61,10 @@ impl Resize {
             }
         });
         resize.copied = copied;
-        for region in [region::NEWCOMERS, region::GLOBALS] {
-            let (from, to) = (resize.old.head.regions[region], new.head.regions[region]);
-            for index in 0..from.sets.min(to.sets) {
-                let sets = (
-                    resize.old.set(from.first + index),
-                    new.set(to.first + index),
-                );
-                if let (Some(from), Some(to)) = sets {
-                    (0..SET_WORDS).for_each(|word| to.store(word, from.load(word)));
-                }
-            }
+        for (from, to) in shared(&resize.old, new) {
+            (0..SET_WORDS).for_each(|word| to.store(word, from.load(word)));
+            let ways = [0, 1].map(|way| table::fixed_record(&from, way).tat);
+            resize.copied_shared.push(ways);
         }
         resize
     }
@@ -88,6 +84,12 @@ impl Resize {
             let before = copied.get(&key).copied().unwrap_or_default();
             owe(set, way, record, &before.map(|tat| tat.max(copied_at)));
         });
+        for ((from, to), before) in shared(&self.old, new).zip(&self.copied_shared) {
+            for (way, before) in before.iter().enumerate() {
+                let record = table::fixed_record(&from, way);
+                owe(&to, way, &record, &before.map(|tat| tat.max(copied_at)));
+            }
+        }
         for name in [map::SOURCES, map::TABLE] {
             std::fs::rename(self.staging.map(name), pins.map(name))
                 .with_context(|| format!("moving the pin of {name}"))?;
@@ -127,6 +129,21 @@ impl Resize {
         }
         (self.kept, self.lost) = (kept, lost);
     }
+}
+
+/// The sets that are nobody's in particular, of both tables.
+fn shared<'a>(
+    old: &'a Sources,
+    new: &'a Sources,
+) -> impl Iterator<Item = (HostWords<'a>, HostWords<'a>)> {
+    [region::NEWCOMERS, region::GLOBALS]
+        .into_iter()
+        .flat_map(move |region| {
+            let (from, to) = (old.head.regions[region], new.head.regions[region]);
+            (0..from.sets.min(to.sets)).filter_map(move |index| {
+                Some((old.set(from.first + index)?, new.set(to.first + index)?))
+            })
+        })
 }
 
 /// The way of a source in the new table, a new one if it has none.
