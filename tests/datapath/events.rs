@@ -168,11 +168,45 @@ fn events_that_find_the_ring_full_are_counted() {
     // One event each; 1 MiB holds fewer of them.
     let sent = 16_000_u32;
     for source in 0..sent {
+        // A thousand in two seconds: no CPU keeps any of them for later.
+        let now = START + 2 * SECOND * u64::from(source / 1_000);
         let source = std::net::Ipv4Addr::from_bits(10 << 24 | source);
-        program.run(START, &udp(source.into(), 53, 1));
+        program.run(now, &udp(source.into(), 53, 1));
     }
     let (stats, events) = (program.stats(), program.events().len() as u64);
     assert_eq!(stats.events_sent, events);
     assert_eq!(stats.events_sent + stats.events_lost, u64::from(sent));
     assert!(stats.events_lost > 0, "the ring took all {sent}");
+}
+
+#[test]
+fn more_events_than_a_cpu_may_write_in_a_second_are_told_later() {
+    let program = Program::new(
+        r#"[[sources]]
+           from = ["10.0.0.0/8"]
+           block = true"#,
+    );
+    let refuse = |sources: std::ops::Range<u32>, now| {
+        for source in sources {
+            let source = std::net::Ipv4Addr::from_bits(10 << 24 | source);
+            program.run_raw(now, &udp(source.into(), 53, 1));
+        }
+    };
+    refuse(0..10_000, START);
+    let told = program.events();
+    // 4,096 a CPU, and a test may move from one to another.
+    assert!((4_096..=8_192).contains(&told.len()), "{}", told.len());
+    assert_eq!(program.stats().events_lost, 0);
+    refuse(9_000..10_000, START + 2 * SECOND);
+    let later = program.events();
+    assert_eq!(later.len(), 1_000);
+    for event in later {
+        let before = told.iter().any(|told| told.source == event.source);
+        assert_eq!(event.refused_total, 2);
+        assert_eq!(
+            event.refused,
+            2 - u32::from(before),
+            "each refusal is told once"
+        );
+    }
 }

@@ -77,6 +77,9 @@ pub fn refuse<P: Policies, S: Slots, C: Clock>(
             // Not told of as refused: the next event does that.
             notice.refused_total = way.count_refusal();
             notice.retry_after = given.until().saturating_sub(at) << MOMENT_SHIFT;
+        } else if !slots.may_tell(at) {
+            way.count_refusal();
+            return false;
         } else if let Some((refused, total)) = way.claim_event(at) {
             notice.refused = refused;
             notice.refused_total = total;

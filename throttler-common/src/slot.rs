@@ -26,6 +26,14 @@ pub trait Slots: Sized {
     /// Tells the daemon, of the packet that is being decided.
     fn tell<C: Clock>(&self, head: &PolicyHead, packet: &Packet, clock: &C, notice: &Notice);
 
+    /// Whether there is room for one more refusal to be told of now; `at` is in moments. What is not told of
+    /// is told of later: the counts go on.
+    #[inline(always)]
+    fn may_tell(&self, at: u64) -> bool {
+        let _ = at;
+        true
+    }
+
     /// Counts a packet that was refused because other CPUs held its bucket or took its way.
     #[inline(always)]
     fn count_contended(&self) {}

@@ -23,6 +23,8 @@ pub(crate) struct Arrival {
     pub(crate) source: Cell<Source>,
     pub(crate) parent: Cell<Source>,
     pub(crate) layer: Cell<Source>,
+    /// Events that this CPU has written in the current second: a [`throttler_common::ban::Strikes`].
+    pub(crate) told: Cell<u64>,
     /// The timer tick of this CPU's latest reading of the clock, and that reading.
     pub(crate) tick: u64,
     pub(crate) tick_time: u64,

@@ -3,6 +3,7 @@
 use throttler_common::{
     Clock, Notice, Packet, Policies, Slots,
     abi::{Addr, PolicyHead, Row, TableHead},
+    ban::{SECOND, Strikes, moment},
     charge::{self, Refused},
     class::Word,
     global::{self, Share},
@@ -13,6 +14,10 @@ use throttler_common::{
 };
 
 use crate::{account, arrival::Arrival, calls, maps, words::KernelWords};
+
+/// Events that a CPU writes in a second before refusals wait for the next one: a hundred thousand sources
+/// over their limits must cost their packets, not a hundred thousand lines of a log.
+const EVENTS_A_SECOND: u64 = 4_096;
 
 /// The table, as one packet uses it. The packet and the clock that the core hands to its functions are
 /// the arrival's: handing on the arrival keeps them to five arguments.
@@ -41,6 +46,8 @@ impl Slots for KernelSlots<'_> {
             | u64::from(notice.limit) << 24
             | u64::from(notice.plan) << 32
             | u64::from(notice.monitored) << 48;
+        let told = Strikes(self.0.told.get()).and_one(moment(self.0.clock.coarse()), SECOND);
+        self.0.told.set(told.0);
         calls::throttler_tell(
             self.0,
             flags,
@@ -48,6 +55,12 @@ impl Slots for KernelSlots<'_> {
             notice.refused_total,
             notice.retry_after,
         );
+    }
+
+    #[inline(always)]
+    fn may_tell(&self, at: u64) -> bool {
+        let told = Strikes(self.0.told.get());
+        told.count() < EVENTS_A_SECOND || at >= told.since() + SECOND
     }
 
     #[inline(always)]

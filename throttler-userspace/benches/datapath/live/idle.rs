@@ -40,14 +40,23 @@ fn cpu(pid: u32) -> Result<Duration> {
     Ok(sum)
 }
 
-/// Without `RssShmem`, which is where mapped rings and tables of the kernel would be.
+/// Megabytes without the kernel's maps, which are mapped and so counted as resident where they are read.
 fn resident(pid: u32) -> Result<f64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let kilobytes = |name: &str| -> Result<f64> {
-        let mut lines = text.lines();
-        let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let number = line.context("no memory in the daemon's status")?;
-        Ok(number.trim().trim_end_matches(" kB").parse()?)
-    };
-    Ok((kilobytes("RssAnon")? + kilobytes("RssFile")?) * 1024.0 / 1e6)
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps"))?;
+    let (mut kilobytes, mut is_map) = (0.0, false);
+    for line in text.lines() {
+        if let Some(rss) = line.strip_prefix("Rss:") {
+            let rss: f64 = rss.trim().trim_end_matches(" kB").parse()?;
+            kilobytes += if is_map { 0.0 } else { rss };
+        } else if line
+            .split(' ')
+            .next()
+            .is_some_and(|range| range.contains('-'))
+        {
+            // The first line of a mapping: its addresses, and its file at the end.
+            is_map = line.contains("bpf-map");
+        }
+    }
+    anyhow::ensure!(kilobytes > 0.0, "no memory in the daemon's smaps");
+    Ok(kilobytes * 1024.0 / 1e6)
 }
