@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -63,4 +63,17 @@ pub(crate) fn command(bpffs: &Path, arguments: &[&str]) -> Result<String> {
         output.stderr
     );
     Ok(output.stdout)
+}
+
+/// Runs a command whose output nobody reads: what a pipe and its reader cost is not the command's.
+pub(crate) fn quietly(bpffs: &Path, arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new(binary());
+    command.arg("--bpffs").arg(bpffs).args(arguments);
+    let status = command.stdout(Stdio::null()).status()?;
+    ensure!(
+        status.success(),
+        "`throttler {}`: {status}",
+        arguments.join(" ")
+    );
+    Ok(())
 }
