@@ -25,11 +25,13 @@ case $command in
         [ "$refuse" ] && { echo "no such mode" >&2; exit 78; }
         ip link show veth-s >/dev/null || exit 1
         mkdir -p "$pins/v1/veth-s"
+        # One child for all the time: a signal that comes while the shell forks may be lost on it.
+        sleep 60 & sleeper=$!
         trap load HUP
-        trap 'echo bye >&2; exit 0' TERM
+        trap 'kill $sleeper; echo bye >&2; exit 0' TERM
         echo "starting" >&2
         echo "enforcing on veth-s" >&2
-        while :; do sleep 0.02; done ;;
+        while kill -0 $sleeper; do wait $sleeper; done ;;
     detach) rmdir "$pins/v1/veth-s"; echo detached >"${pins##*/}.log" ;;
     dump)
         n=$(cat /proc/self/net/dev | grep -c veth-s)
