@@ -14,19 +14,10 @@ mod headers;
 mod mutate;
 mod oracle;
 mod policy;
+#[path = "../harness/setting.rs"]
+mod setting;
 
-/// A number from the environment.
-///
-/// # Panics
-/// If it is set and no number.
-fn setting(name: &str, default: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text
-            .parse()
-            .unwrap_or_else(|_| panic!("{name} is `{text}`, not a number")),
-        Err(_) => default,
-    }
-}
+use setting::setting;
 
 fn seed() -> u64 {
     setting("THROTTLER_SEED", 0x7468_726f_7474_6c65)

@@ -3,6 +3,8 @@
 mod bench;
 mod build;
 mod demo;
+mod kernels;
+mod prove;
 mod run;
 mod setup;
 mod test;
@@ -43,6 +45,10 @@ enum Command {
     },
     /// Measure what a packet costs, and write docs/benchmarks (needs root)
     Bench(bench::BenchArgs),
+    /// Show that it holds what it promises (needs root)
+    Prove(prove::ProveArgs),
+    /// Run the same smoke test on several kernels, under qemu, and on this one (needs root)
+    Kernels(kernels::KernelsArgs),
     /// Show a flood being stopped (needs root)
     Demo,
 }
@@ -72,6 +78,8 @@ fn execute(command: Command) -> Result<()> {
             test::command(&workspace, &std::env::args_os().skip(2).collect::<Vec<_>>())
         }
         Command::Bench(args) => bench::command(&workspace, &args),
+        Command::Prove(args) => prove::command(&workspace, &args),
+        Command::Kernels(args) => kernels::command(&workspace, &args),
         Command::Demo => demo::command(&workspace),
     }
 }
