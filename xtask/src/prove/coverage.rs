@@ -8,7 +8,12 @@ mod reasons;
 mod report;
 mod tools;
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{self, Command},
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -42,18 +47,13 @@ fn run(workspace: &Workspace, effort: Effort) -> Result<()> {
     let reasons = Reasons::read(&workspace.root.join(REASONS))?;
     let tools = tools::find()?;
     let target = workspace.target.join("coverage");
-    let profiles = target.join("profiles");
-    // Those of an earlier run are of another build.
-    if profiles.exists() {
-        fs::remove_dir_all(&profiles)
-            .with_context(|| format!("cannot remove {}", profiles.display()))?;
-    }
+    let profiles = Profiles::new()?;
     let mut objects = Vec::new();
     for tests in TESTS {
-        objects.extend(test(workspace, tests, &target, &profiles)?);
+        objects.extend(test(workspace, tests, &target, &profiles.0)?);
     }
     let merged = target.join("all.profdata");
-    tools.merge(&profiles, &merged)?;
+    tools.merge(&profiles.0, &merged)?;
     objects.sort();
     objects.dedup();
     let lcov = tools.export(&merged, &objects)?;
@@ -77,6 +77,29 @@ fn run(workspace: &Workspace, effort: Effort) -> Result<()> {
         problems.join("\n  ")
     );
     Ok(())
+}
+
+/// Where the programs leave what they counted; removed on drop. In no target directory: tests start some of them as a user
+/// who may not look into one.
+struct Profiles(PathBuf);
+
+impl Profiles {
+    fn new() -> Result<Self> {
+        let path = env::temp_dir().join(format!("throttler-coverage-{}", process::id()));
+        let context = || format!("cannot make {}", path.display());
+        fs::create_dir(&path).with_context(context)?;
+        // As /tmp: everybody writes, nobody removes another's.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o1777)).with_context(context)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Profiles {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("prove: cannot remove {}: {error}", self.0.display());
+        }
+    }
 }
 
 /// Runs tests in a build that counts, and gives the programs that it was made of.
@@ -109,7 +132,7 @@ fn test(
 /// The programs that a `cargo --message-format=json` makes.
 fn executables(cargo: &mut Command) -> Result<Vec<String>> {
     let output = cargo
-        .stderr(std::process::Stdio::inherit())
+        .stderr(process::Stdio::inherit())
         .output()
         .context("cannot start cargo")?;
     ensure!(output.status.success(), Failed(output.status));
