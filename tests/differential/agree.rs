@@ -17,12 +17,12 @@ fn room(frames: u64) -> u32 {
     u32::try_from((4 * frames).max(1 << 16)).unwrap_or(u32::MAX)
 }
 
-fn word(decision: &Decision) -> u32 {
+pub(crate) fn word(decision: &Decision) -> u32 {
     u32::from_le_bytes([decision.reason as u8, decision.scope, decision.limit, 0])
 }
 
 /// What the host told must look like as an event of a test run, which has no interface of its own.
-fn event(told: &Told, ifindex: u32) -> Event {
+pub(crate) fn event(told: &Told, ifindex: u32) -> Event {
     let notice = &told.notice;
     Event {
         at: told.at,
@@ -178,7 +178,12 @@ fn same_state(program: &Program, slots: &HostSlots) -> usize {
         (compared + parents) as u64,
         "sources were evicted: the table is too small for the test"
     );
-    // The same places, parents, shared buckets and marks: word for word.
+    same_words(program, slots);
+    compared
+}
+
+/// Both tables are the same, word for word: places, parents, shared buckets and marks.
+pub(crate) fn same_words(program: &Program, slots: &HostSlots) {
     let mut index = 0;
     while let (Some(kernel), Some(host)) = (program.tables().sources.set(index), slots.set(index)) {
         for word in 0..SET_WORDS {
@@ -193,5 +198,4 @@ fn same_state(program: &Program, slots: &HostSlots) -> usize {
     assert!(
         index > 64 && program.tables().sources.set(index).is_none() && slots.set(index).is_none()
     );
-    compared
 }

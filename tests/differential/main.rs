@@ -9,6 +9,7 @@
 mod harness;
 
 mod agree;
+mod crowd;
 mod generator;
 mod headers;
 mod mutate;
