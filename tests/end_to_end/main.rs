@@ -3,6 +3,7 @@
 
 mod adoption;
 mod bans;
+mod control;
 mod crowd;
 mod exit;
 mod insight;

@@ -29,7 +29,8 @@ pub struct ExplainArgs {
     selection: Selection,
 }
 
-fn protocol(text: &str) -> Result<u8, String> {
+/// A protocol as an argument.
+pub(crate) fn protocol(text: &str) -> Result<u8, String> {
     match text {
         "tcp" => Ok(6),
         "udp" => Ok(17),

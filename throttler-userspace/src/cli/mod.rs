@@ -1,20 +1,26 @@
 //! The command line.
 
 mod check;
+mod client;
 mod dump;
 mod explain;
 pub mod failure;
 mod pause;
+mod reload;
 mod selection;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::explain::protocol;
 use crate::daemon;
 use crate::daemon::logging;
+
+/// Where the control socket is, if nothing else is said.
+const SOCKET: &str = "/run/throttler/throttler.sock";
 
 /// Per-source rate limits at the NIC.
 ///
@@ -52,15 +58,9 @@ pub struct Common {
         default_value = "/var/lib/throttler"
     )]
     pub state_dir: PathBuf,
-    /// The daemon's control socket (kept for later versions: this one has none)
-    #[arg(
-        long,
-        global = true,
-        env = "THROTTLER_SOCKET",
-        value_name = "PATH",
-        default_value = "/run/throttler/throttler.sock"
-    )]
-    pub socket: PathBuf,
+    /// The daemon's control socket [default: /run/throttler/throttler.sock]
+    #[arg(long, global = true, env = "THROTTLER_SOCKET", value_name = "PATH")]
+    pub socket: Option<PathBuf>,
     /// Colour in diagnostics
     #[arg(
         long,
@@ -79,6 +79,14 @@ pub struct Common {
     pub quiet: u8,
 }
 
+impl Common {
+    /// The control socket's path, named or not.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        self.socket.as_deref().unwrap_or_else(|| Path::new(SOCKET))
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -90,6 +98,8 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Take the program off its interfaces and remove its pins
     Detach(status::DetachArgs),
+    /// Have the daemon read its policy file again, and say what became of it
+    Reload,
     /// Let everything pass, counted as `paused`
     Pause(pause::PauseArgs),
     /// End a pause
@@ -121,6 +131,7 @@ impl Cli {
                     Command::Check(args) => check::check(&self.common, &args),
                     Command::Status(args) => status::status(&self.common, &args),
                     Command::Detach(args) => status::detach(&self.common, &args),
+                    Command::Reload => reload::reload(&self.common),
                     Command::Pause(args) => pause::pause(&self.common, &args),
                     Command::Resume(args) => pause::resume(&self.common, &args),
                     Command::Dump(args) => dump::dump(&self.common, &args),

@@ -29,10 +29,7 @@ pub struct ResumeArgs {
 }
 
 pub(super) fn pause(common: &Common, args: &PauseArgs) -> Result<()> {
-    let until = args.duration.map_or(u64::MAX, |duration| {
-        let now = u128::from(monotonic::now().monotonic_ns);
-        u64::try_from(now + duration.as_nanos()).unwrap_or(u64::MAX)
-    });
+    let until = args.duration.map_or(u64::MAX, monotonic::after);
     let said = match args.duration {
         Some(duration) => format!("paused for {} s: everything passes", duration.as_secs()),
         None => "paused: everything passes until `throttler resume`".to_owned(),

@@ -1,10 +1,10 @@
 //! `--metrics-listen`: `GET /metrics`, and nothing else. Requests are small, answers are one document,
 //! and every connection is closed after it: that much HTTP (RFC 9112) needs no framework.
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Source {
     pub(super) bpffs: PathBuf,
     pub(super) ifaces: Vec<String>,
-    pub(super) reloaded: Rc<Cell<bool>>,
+    pub(super) reloaded: Arc<AtomicBool>,
 }
 
 /// Takes the address, or says why it cannot be had.
@@ -77,7 +77,7 @@ async fn answer(mut stream: TcpStream, source: &Source) -> Result<()> {
         request.extend_from_slice(&buffer[..read]);
     }
     let (bpffs, ifaces) = (source.bpffs.clone(), source.ifaces.clone());
-    let reloaded = source.reloaded.get();
+    let reloaded = source.reloaded.load(Ordering::Relaxed);
     // A table of a million sources takes a while to count, and events are to be logged meanwhile.
     let respond = move || respond(&request, &bpffs, &ifaces, reloaded);
     let (status, body) = spawn_blocking(respond).await.context("counting")?;

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod attachment;
+pub mod control;
 mod events;
 pub mod lock;
 pub mod logging;
@@ -55,6 +56,9 @@ pub struct RunArgs {
     /// Serve Prometheus metrics at `http://ADDR/metrics`
     #[arg(long, env = "THROTTLER_METRICS_LISTEN", value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
+    /// Group whose members may read over the control socket; only root changes anything there
+    #[arg(long, env = "THROTTLER_SOCKET_GROUP", value_parser = group, value_name = "GROUP")]
+    pub socket_group: Option<u32>,
     /// Format of the log, abuse lines included
     #[arg(
         long,
@@ -64,6 +68,26 @@ pub struct RunArgs {
         value_name = "FORMAT"
     )]
     pub log_format: logging::Format,
+}
+
+/// A group as an argument: its name or number.
+fn group(text: &str) -> Result<u32, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    // Of local groups alone: a directory service that does not answer must not keep the daemon from starting.
+    let groups = std::fs::read_to_string("/etc/group")
+        .map_err(|error| format!("reading /etc/group: {error}"))?;
+    group_number(&groups, text)
+        .ok_or_else(|| format!("there is no group `{text}` in /etc/group; its number will do"))
+}
+
+/// The number in a group's line, `name:password:number:members` (group(5)).
+fn group_number(groups: &str, name: &str) -> Option<u32> {
+    let mut lines = groups.lines().map(|line| line.split(':'));
+    lines.find_map(|mut fields| {
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
+    })
 }
 
 /// `--on-exit`.
@@ -97,6 +121,7 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
     let locks = lock::take_all(&common.state_dir, &args.iface)?;
     // Before anything is attached: an address that is taken must not leave a program behind.
     let listener = args.metrics_listen.map(metrics::bind).transpose()?;
+    let socket = socket(common, &args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -111,8 +136,36 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
     // A policy of a million prefixes is large, and the kernel has it now.
     drop(config);
     let result = runtime.block_on(serve::serve(
-        &args, on_exit, attached, signals, listener, common,
+        &args, on_exit, attached, signals, listener, socket, common,
     ));
     drop(locks);
     result
+}
+
+/// The control socket. Where nobody asked for a path, a daemon without one is better than none.
+fn socket(common: &Common, args: &RunArgs) -> Result<Option<control::Socket>> {
+    match (
+        &common.socket,
+        control::bind(common.socket(), args.socket_group),
+    ) {
+        (_, Ok(socket)) => Ok(Some(socket)),
+        (Some(_), Err(error)) => Err(error),
+        (None, Err(error)) => {
+            log::warn!("running without a control socket: {error:#}");
+            Ok(None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::group_number;
+
+    #[test]
+    fn a_group_is_found_by_its_whole_name() {
+        let groups = "root:x:0:\nadmins:x:27:ann,bob\nadmin:x:28:\n";
+        assert_eq!(group_number(groups, "admin"), Some(28));
+        assert_eq!(group_number(groups, "adm"), None);
+        assert_eq!(group_number("broken\nadmin:x\n", "admin"), None);
+    }
 }

@@ -1,15 +1,18 @@
 //! Serves signals and events until SIGTERM or SIGINT.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::abuse::{self, Names};
 use super::attachment::{self, Attached};
+use super::control::{self, Control, Order, Reloaded, Socket};
 use super::events::{self, Ring};
 use super::signals::{Signals, Told};
 use super::{RunArgs, metrics, policy};
@@ -24,12 +27,13 @@ pub(super) async fn serve(
     attached: Vec<Attached>,
     signals: Signals,
     listener: Option<TcpListener>,
+    socket: Option<Socket>,
     common: &Common,
 ) -> Result<()> {
     let local = LocalSet::new();
     local
         .run_until(serve_local(
-            args, on_exit, attached, signals, listener, common,
+            args, on_exit, attached, signals, listener, socket, common,
         ))
         .await
 }
@@ -40,6 +44,7 @@ async fn serve_local(
     mut attached: Vec<Attached>,
     mut signals: Signals,
     listener: Option<TcpListener>,
+    socket: Option<Socket>,
     common: &Common,
 ) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
@@ -55,27 +60,54 @@ async fn serve_local(
         let ring = Ring::open(&one.pins)?;
         tasks.spawn_local(read(one.pins.clone(), ring, known, stopped.clone()));
     }
-    let reloaded = Rc::new(Cell::new(true));
+    let reloaded = Arc::new(AtomicBool::new(true));
     if let Some(listener) = listener {
         let source = metrics::Source {
             bpffs: common.bpffs.clone(),
             ifaces: args.iface.clone(),
-            reloaded: Rc::clone(&reloaded),
+            reloaded: Arc::clone(&reloaded),
         };
         tasks.spawn_local(metrics::serve(listener, source, stopped.clone()));
     }
+    let (orders, mut ordered) = mpsc::channel(1);
+    if let Some(socket) = socket {
+        let control = Control {
+            bpffs: common.bpffs.clone(),
+            state_dir: common.state_dir.clone(),
+            ifaces: args.iface.clone().into(),
+            reloaded: Arc::clone(&reloaded),
+            orders: orders.clone(),
+        };
+        tasks.spawn_local(control::serve(socket, control, stopped.clone()));
+    }
+    let mut reload_all = || {
+        let mut failure = None;
+        for (one, names) in attached.iter_mut().zip(&names) {
+            match reload(args, one, common) {
+                Ok(fresh) => on_exit = fresh,
+                Err(error) => failure = Some(error),
+            }
+            names.borrow_mut().push(one.description.clone());
+        }
+        reloaded.store(failure.is_none(), Ordering::Relaxed);
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(attached.iter().map(Reloaded::of).collect()),
+        }
+    };
     loop {
         tokio::select! {
+            Some(order) = ordered.recv() => match order {
+                Order::Reload(reply) => {
+                    log::info!("reloading, as asked over the control socket");
+                    // Whoever asked may have gone.
+                    let _ = reply.send(reload_all());
+                }
+            },
             told = signals.next() => match told {
                 Told::Reload => {
-                    reloaded.set(true);
-                    for (one, names) in attached.iter_mut().zip(&names) {
-                        match reload(args, one, common) {
-                            Some(fresh) => on_exit = fresh,
-                            None => reloaded.set(false),
-                        }
-                        names.borrow_mut().push(one.description.clone());
-                    }
+                    // It has said in the log what failed.
+                    let _ = reload_all();
                 }
                 Told::End(name) => {
                     log::info!("{name}: ending");
@@ -116,7 +148,7 @@ async fn read(
 }
 
 /// Publishes the policy file anew, and answers what it says of the end; a bad one changes nothing.
-fn reload(args: &RunArgs, one: &mut Attached, common: &Common) -> Option<OnExit> {
+fn reload(args: &RunArgs, one: &mut Attached, common: &Common) -> Result<OnExit> {
     let iface = &one.pins.iface;
     let generation = one.description.generation;
     let room = one.tables.sources.capacity();
@@ -137,13 +169,13 @@ fn reload(args: &RunArgs, one: &mut Attached, common: &Common) -> Option<OnExit>
                 description.generation
             );
             one.description = description;
-            Some(on_exit)
+            Ok(on_exit)
         }
         Err(error) => {
             log::error!(
                 "{iface}: keeping the old policy (generation {generation}), which stays in force: {error:#}"
             );
-            None
+            Err(error)
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The clocks of now.
 
+use std::time::Duration;
+
 use super::sys;
 use crate::compile::Clock;
 
@@ -10,4 +12,11 @@ pub fn now() -> Clock {
         monotonic_ns: sys::monotonic_ns(),
         wall: jiff::Timestamp::now(),
     }
+}
+
+/// Monotonic nanoseconds when a time is over that begins now; the end of time for one that never ends.
+#[must_use]
+pub fn after(duration: Duration) -> u64 {
+    let end = u128::from(sys::monotonic_ns()) + duration.as_nanos();
+    u64::try_from(end).unwrap_or(u64::MAX)
 }

@@ -23,7 +23,7 @@ pub use objects::{
 };
 pub use record::{Record, from_bytes, zeroed};
 pub use system::{
-    Ring, interface_index, is_bpffs, monotonic_ns, random_words, readable, tick_ns,
+    Ring, effective_user, interface_index, is_bpffs, monotonic_ns, random_words, readable, tick_ns,
     wait_for_readers,
 };
 pub use test_run::{TestRun, test_run};

@@ -39,6 +39,13 @@ pub fn monotonic_ns() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// The user that this process acts as.
+#[must_use]
+pub fn effective_user() -> u32 {
+    // SAFETY: geteuid(2) takes nothing and always succeeds.
+    unsafe { libc::geteuid() }
+}
+
 /// Nanoseconds of a timer tick: the step of the coarse clock (kernel/time/posix-timers.c,
 /// `posix_get_coarse_res`).
 #[must_use]

@@ -1,0 +1,112 @@
+//! The other end of the control socket.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use super::failure::{Failure, Status};
+
+/// The daemon behind a socket.
+pub(super) struct Client {
+    path: PathBuf,
+}
+
+/// The part of RFC 9457 that says it.
+#[derive(Debug, Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl Client {
+    pub(super) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    /// Asks for something to be done, and reads the answer.
+    ///
+    /// # Errors
+    /// Status 3 where no daemon listens; what the daemon says, with the status that fits.
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("starting the runtime")?;
+        let (status, body) = runtime.block_on(self.ask("POST", path))?;
+        if status.is_success() {
+            return serde_json::from_slice(&body)
+                .with_context(|| format!("reading the daemon's answer from {path}"));
+        }
+        let text = String::from_utf8_lossy(&body);
+        let detail = serde_json::from_slice(&body).map_or_else(
+            |_| format!("the daemon answered {status}: {text}"),
+            |Problem { detail }| detail,
+        );
+        let status = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Status::NothingAttached,
+            StatusCode::NOT_FOUND => Status::NotFound,
+            StatusCode::UNPROCESSABLE_ENTITY => Status::BadPolicy,
+            StatusCode::FORBIDDEN => Status::Privilege,
+            _ => Status::Runtime,
+        };
+        Err(Failure::new(status, detail).into())
+    }
+
+    async fn ask(&self, method: &str, path: &str) -> Result<(StatusCode, Bytes)> {
+        let stream = UnixStream::connect(&self.path)
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .context("speaking to the daemon")?;
+        let driver = tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "throttler")
+            .body(Empty::<Bytes>::new())?;
+        let response = sender
+            .send_request(request)
+            .await
+            .context("asking the daemon")?;
+        let status = response.status();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .context("reading the daemon's answer")?
+            .to_bytes();
+        drop(sender);
+        // It ended with the answer; an error after that changes nothing.
+        let _ = driver.await;
+        Ok((status, body))
+    }
+
+    fn unreachable(&self, error: &std::io::Error) -> Failure {
+        let path = self.path.display();
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Failure::new(
+                Status::Privilege,
+                format!(
+                    "{path}: only root and the socket's group may connect (`run --socket-group`)"
+                ),
+            ),
+            _ => Failure::new(
+                Status::NothingAttached,
+                format!(
+                    "no daemon listens on {path} ({error}): is it running, and with this --socket?"
+                ),
+            ),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What can be read: the documents that the commands print, from the same maps.
+
+use std::net::IpAddr;
+
+use anyhow::{Result, anyhow};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::task::spawn_blocking;
+
+use super::Control;
+use super::problem::Problem;
+use crate::daemon::lock;
+use crate::report::{self, Attachment, Format, Question};
+
+const JSON: &str = "application/json";
+/// Prometheus' text format.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `?iface=`: one interface instead of all of this daemon's.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    iface: Option<String>,
+}
+
+pub(super) async fn status(
+    State(control): State<Control>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let state_dir = control.state_dir.clone();
+    document(control, query(which)?, JSON, move |attached, out| {
+        let daemon = |iface: &str| lock::holder(&state_dir, iface);
+        report::status(out, attached, daemon, Format::Json)
+    })
+    .await
+}
+
+pub(super) async fn counters(
+    State(control): State<Control>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Response, Problem> {
+    document(control, query(which)?, JSON, |attached, out| {
+        report::counters(out, attached, Format::Json)
+    })
+    .await
+}
+
+/// What [`Question`] asks for, beside the address.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct About {
+    iface: Option<String>,
+    port: Option<u16>,
+    proto: Option<String>,
+    to: Option<IpAddr>,
+}
+
+pub(super) async fn source(
+    State(control): State<Control>,
+    addr: Result<Path<IpAddr>, PathRejection>,
+    about: Result<Query<About>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Path(addr) = addr.map_err(|error| {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("{}: an IPv4 or IPv6 address goes here", error.body_text()),
+        )
+    })?;
+    let about = query(about)?;
+    let protocol = match &about.proto {
+        None => None,
+        Some(text) => Some(crate::cli::protocol(text).map_err(|error| {
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                format!("`proto`: {error}"),
+            )
+        })?),
+    };
+    let question = Question {
+        addr,
+        port: about.port,
+        protocol,
+        to: about.to,
+    };
+    let which = Which { iface: about.iface };
+    document(control, which, JSON, move |attached, out| {
+        report::explain(out, attached, &question, Format::Json)
+    })
+    .await
+}
+
+pub(super) async fn metrics(State(control): State<Control>) -> Result<Response, Problem> {
+    let reloaded = control.reloaded.load(std::sync::atomic::Ordering::Relaxed);
+    document(control, Which::default(), METRICS, move |attached, out| {
+        out.extend(report::metrics(attached, reloaded)?.into_bytes());
+        Ok(())
+    })
+    .await
+}
+
+/// 200 while the program runs on every interface of this daemon.
+pub(super) async fn health(State(control): State<Control>) -> Result<Response, Problem> {
+    document(control, Which::default(), JSON, |attached, out| {
+        let off: Vec<&str> = attached
+            .iter()
+            .filter(|a| a.mode.is_none())
+            .map(Attachment::iface)
+            .collect();
+        anyhow::ensure!(
+            off.is_empty(),
+            "the program no longer runs on {}",
+            off.join(", ")
+        );
+        out.extend(b"{\"status\":\"ok\"}\n");
+        Ok(())
+    })
+    .await
+    .map_err(|problem| problem.with(StatusCode::SERVICE_UNAVAILABLE))
+}
+
+fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let Query(query) =
+        query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    Ok(query)
+}
+
+/// Writes a document beside the daemon's loop: a table of a million sources takes a while, and events are to be
+/// logged meanwhile.
+async fn document(
+    control: Control,
+    which: Which,
+    kind: &'static str,
+    write: impl FnOnce(&[Attachment], &mut Vec<u8>) -> Result<()> + Send + 'static,
+) -> Result<Response, Problem> {
+    let ifaces = match which.iface {
+        None => control.ifaces.to_vec(),
+        Some(iface) if control.ifaces.contains(&iface) => vec![iface],
+        Some(iface) => {
+            let ours = control.ifaces.join(", ");
+            let detail = format!("this daemon does not serve `{iface}`, but {ours}");
+            return Err(Problem::new(StatusCode::NOT_FOUND, detail));
+        }
+    };
+    let written = spawn_blocking(move || {
+        let attached = report::attachments(&control.bpffs, &ifaces)?;
+        let mut body = Vec::new();
+        write(&attached, &mut body)?;
+        Ok::<_, anyhow::Error>(body)
+    });
+    let body = written
+        .await
+        .map_err(|error| anyhow!("reading the maps: {error}"))??;
+    Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
+}

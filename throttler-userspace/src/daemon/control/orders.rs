@@ -1,0 +1,145 @@
+//! What changes something: handed to the daemon's loop, or written into the maps.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use throttler_common::abi::active;
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+
+use super::Control;
+use super::peer::Writer;
+use super::problem::Problem;
+use crate::daemon::attachment::Attached;
+use crate::kernel::monotonic;
+use crate::report;
+
+/// What the daemon's loop is asked for.
+pub(in crate::daemon) enum Order {
+    /// Read the policy file again, and answer what became of it.
+    Reload(oneshot::Sender<Result<Vec<Reloaded>>>),
+}
+
+/// The generation in force on an interface after a reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(in crate::daemon) struct Reloaded {
+    pub(in crate::daemon) iface: String,
+    pub(in crate::daemon) generation: u32,
+}
+
+impl Reloaded {
+    pub(in crate::daemon) fn of(one: &Attached) -> Self {
+        Self {
+            iface: one.pins.iface.clone(),
+            generation: one.description.generation,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ReloadReport {
+    schema_version: u32,
+    interfaces: Vec<Reloaded>,
+}
+
+pub(super) async fn reload(
+    _: Writer,
+    State(control): State<Control>,
+) -> Result<Json<ReloadReport>, Problem> {
+    let (reply, replied) = oneshot::channel();
+    let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is ending");
+    control
+        .orders
+        .send(Order::Reload(reply))
+        .await
+        .map_err(|_| gone())?;
+    let interfaces = replied.await.map_err(|_| gone())??;
+    Ok(Json(ReloadReport {
+        schema_version: report::SCHEMA_VERSION,
+        interfaces,
+    }))
+}
+
+/// `POST /v1/pause`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pause {
+    /// `30s`, `5min`, ...; without it until resumed.
+    #[serde(rename = "for")]
+    duration: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct PauseReport {
+    schema_version: u32,
+    paused: bool,
+    /// Seconds until it ends by itself.
+    paused_for_s: Option<f64>,
+}
+
+pub(super) async fn pause(
+    _: Writer,
+    State(control): State<Control>,
+    body: Result<Json<Pause>, JsonRejection>,
+) -> Result<Json<PauseReport>, Problem> {
+    let Json(pause) = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
+    let duration = match &pause.duration {
+        None => None,
+        Some(text) => Some(crate::cli::duration(text).map_err(|error| {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`for`: {error}"))
+        })?),
+    };
+    set(control, duration, true).await
+}
+
+pub(super) async fn resume(
+    _: Writer,
+    State(control): State<Control>,
+) -> Result<Json<PauseReport>, Problem> {
+    set(control, None, false).await
+}
+
+async fn set(
+    control: Control,
+    duration: Option<Duration>,
+    paused: bool,
+) -> Result<Json<PauseReport>, Problem> {
+    let until = match (paused, duration) {
+        (false, _) => 0,
+        (true, None) => u64::MAX,
+        (true, Some(duration)) => monotonic::after(duration),
+    };
+    let write = move || -> Result<()> {
+        for attachment in report::attachments(&control.bpffs, &control.ifaces)? {
+            attachment
+                .tables
+                .active
+                .set(&active::PAUSED_UNTIL, &until)?;
+        }
+        Ok(())
+    };
+    spawn_blocking(write)
+        .await
+        .map_err(|error| anyhow!("writing the pause: {error}"))??;
+    log::warn!(
+        "{}",
+        match (paused, duration) {
+            (false, _) => "resumed over the control socket".to_owned(),
+            (true, None) => "paused over the control socket: everything passes".to_owned(),
+            (true, Some(time)) => format!(
+                "paused over the control socket for {} s: everything passes",
+                time.as_secs()
+            ),
+        }
+    );
+    Ok(Json(PauseReport {
+        schema_version: report::SCHEMA_VERSION,
+        paused,
+        paused_for_s: duration.map(|duration| duration.as_secs_f64()),
+    }))
+}

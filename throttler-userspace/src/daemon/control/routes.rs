@@ -1,0 +1,69 @@
+//! Which path is what.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, StatusCode, Uri};
+use axum::routing::{MethodRouter, get, post};
+
+use super::Control;
+use super::problem::Problem;
+use super::{documents, orders};
+
+/// Requests are a line or two.
+const BODY: usize = 64 * 1024;
+
+/// Every path with its methods, as `docs/openapi.json` has them.
+pub const PATHS: [(&str, &[&str]); 7] = [
+    ("/healthz", &["get"]),
+    ("/metrics", &["get"]),
+    ("/v1/counters", &["get"]),
+    ("/v1/pause", &["delete", "post"]),
+    ("/v1/reload", &["post"]),
+    ("/v1/sources/{addr}", &["get"]),
+    ("/v1/status", &["get"]),
+];
+
+pub(super) fn router(control: Control) -> Router {
+    let mut router = Router::new();
+    for (path, _) in PATHS {
+        router = router.route(path, handlers(path));
+    }
+    router
+        .fallback(nowhere)
+        .method_not_allowed_fallback(not_so)
+        .layer(DefaultBodyLimit::max(BODY))
+        .with_state(control)
+}
+
+fn handlers(path: &str) -> MethodRouter<Control> {
+    match path {
+        "/healthz" => get(documents::health),
+        "/metrics" => get(documents::metrics),
+        "/v1/counters" => get(documents::counters),
+        "/v1/pause" => post(orders::pause).delete(orders::resume),
+        "/v1/reload" => post(orders::reload),
+        "/v1/sources/{addr}" => get(documents::source),
+        "/v1/status" => get(documents::status),
+        _ => MethodRouter::new(),
+    }
+}
+
+async fn nowhere(uri: Uri) -> Problem {
+    let paths = PATHS.map(|(path, _)| path).join(", ");
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        format!("there is nothing at {}; here are {paths}", uri.path()),
+    )
+}
+
+async fn not_so(method: Method, uri: Uri) -> Problem {
+    let path = uri.path();
+    let of = PATHS.iter().find(|(known, _)| *known == path);
+    let methods = of.map_or_else(String::new, |(_, methods)| {
+        methods.join(", ").to_uppercase()
+    });
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("{path} takes {methods}, not {method}"),
+    )
+}
