@@ -47,6 +47,7 @@ fn refused_run(lab: &Lab, bpffs: &str, args: &[&str]) -> CliOutput {
     let mut command = clean(lab.server().command(binary()));
     command.args(["run", "--bpffs", bpffs]).args(args);
     command.arg("--state-dir").arg(state.path().join("state"));
+    command.arg("--socket").arg(state.path().join("socket"));
     run(command)
 }
 

@@ -74,7 +74,9 @@ fn ask(site: &Site, line: &str, body: &str) -> Answer {
 
 #[test]
 fn it_says_what_the_commands_say() {
-    let site = Site::start("control-read", FIVE_A_DAY, &[]);
+    let policy =
+        format!("{FIVE_A_DAY}[abuse]\nban_after = {{ refusals = 2, within = \"1min\" }}\n");
+    let site = Site::start("control-read", &policy, &[]);
     assert_eq!(site.offer(address("192.0.2.1"), 7), 5);
     for (path, command) in [
         ("/v1/counters", &["dump", "counters", "-o", "json"][..]),
@@ -83,6 +85,7 @@ fn it_says_what_the_commands_say() {
             &["dump", "counters", "-o", "json"],
         ),
         ("/v1/status", &["status", "-o", "json"]),
+        ("/v1/bans", &["dump", "bans", "-o", "json"]),
         (
             "/v1/sources/192.0.2.9?port=5300&proto=udp",
             &[

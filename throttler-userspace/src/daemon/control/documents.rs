@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::Control;
 use super::problem::Problem;
 use crate::daemon::lock;
-use crate::report::{self, Attachment, Format, Question};
+use crate::report::{self, Attachment, BucketFilter, Format, Question};
 
 const JSON: &str = "application/json";
 /// Prometheus' text format.
@@ -44,6 +44,16 @@ pub(super) async fn counters(
 ) -> Result<Response, Problem> {
     document(control, query(which)?, JSON, |attached, out| {
         report::counters(out, attached, Format::Json)
+    })
+    .await
+}
+
+pub(super) async fn bans(
+    State(control): State<Control>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Response, Problem> {
+    document(control, query(which)?, JSON, |attached, out| {
+        report::bans(out, attached, &BucketFilter::default(), Format::Json)
     })
     .await
 }

@@ -48,7 +48,7 @@ pub(in crate::daemon) fn bind(path: &Path, group: Option<u32>) -> Result<Socket>
     }
     let inode = placed.with_context(listening)?;
     listener.set_nonblocking(true).with_context(listening)?;
-    log::info!("control socket at {}", path.display());
+    log::debug!("control socket at {}", path.display());
     Ok(Socket {
         listener,
         path: path.to_owned(),

@@ -13,9 +13,10 @@ use super::{documents, orders};
 const BODY: usize = 64 * 1024;
 
 /// Every path with its methods, as `docs/openapi.json` has them.
-pub const PATHS: [(&str, &[&str]); 7] = [
+pub const PATHS: [(&str, &[&str]); 8] = [
     ("/healthz", &["get"]),
     ("/metrics", &["get"]),
+    ("/v1/bans", &["get"]),
     ("/v1/counters", &["get"]),
     ("/v1/pause", &["delete", "post"]),
     ("/v1/reload", &["post"]),
@@ -39,6 +40,7 @@ fn handlers(path: &str) -> MethodRouter<Control> {
     match path {
         "/healthz" => get(documents::health),
         "/metrics" => get(documents::metrics),
+        "/v1/bans" => get(documents::bans),
         "/v1/counters" => get(documents::counters),
         "/v1/pause" => post(orders::pause).delete(orders::resume),
         "/v1/reload" => post(orders::reload),
