@@ -6,12 +6,13 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use throttler_common::abi::{
-    CLASS_KEY_LEAD, ClassChain, ClassKey, ClassStep, MAX_CLASS_STEPS, MAX_CLASSES, chain_flag,
+    CLASS_KEY_LEAD, ClassChain, ClassKey, ClassStep, MAX_CLASSES, chain_flag,
 };
 use throttler_common::class::{Kind, until_units};
 
 use super::CompileError;
 use super::classifier::address;
+use super::covering::Covering;
 use super::identify::Ids;
 use super::tables::Clock;
 use crate::config::{Class, Config};
@@ -25,20 +26,58 @@ pub(super) struct Classes {
 }
 
 pub(super) fn classes(config: &Config, ids: &Ids, clock: Clock) -> Result<Classes, CompileError> {
-    let mut own: BTreeMap<Prefix, Vec<ClassStep>> = BTreeMap::new();
+    let mut own: BTreeMap<Prefix, Covering> = BTreeMap::new();
     for (index, rule) in config.sources.iter().enumerate() {
-        let step = step(
-            index,
-            &rule.class,
-            rule.until.map(|u| clock.monotonic(u)),
-            ids,
-        );
+        let until = rule.until.map(|until| clock.monotonic(until));
+        let step = step(index, &rule.class, until, ids);
         for prefix in &rule.prefixes {
-            own.entry(Prefix::from(*prefix)).or_default().push(step);
+            own.entry(Prefix::from(*prefix))
+                .or_default()
+                .add(rule, step);
         }
     }
     let prefixes = own.len();
-    // A source that holds longer prefixes needs an entry of its own length to say so.
+    let mixed = mixed(config, &own);
+    for prefix in &mixed {
+        own.entry(*prefix).or_default();
+    }
+    if own.len() > MAX_CLASSES / 2 {
+        return Err(CompileError::TooManyClasses { need: own.len() });
+    }
+
+    // In this order a prefix follows all that contain it: those still open are its ancestors.
+    let mut open: Vec<(Prefix, Covering)> = Vec::new();
+    let mut entries = Vec::with_capacity(own.len());
+    for (prefix, mut covering) in own {
+        while open
+            .last()
+            .is_some_and(|(outer, _)| !outer.contains(&prefix))
+        {
+            open.pop();
+        }
+        let mut flags = 0;
+        if covering.is_empty() {
+            flags |= chain_flag::INHERITED;
+        }
+        if mixed.binary_search(&prefix).is_ok() {
+            flags |= chain_flag::MIXED;
+        }
+        covering.within(open.last().map(|(_, outer)| outer));
+        let mut chain = ClassChain {
+            flags,
+            ..ClassChain::default()
+        };
+        for (to, from) in chain.steps.iter_mut().zip(covering.chain()) {
+            *to = from;
+        }
+        entries.push((prefix.key(), chain));
+        open.push((prefix, covering));
+    }
+    Ok(Classes { entries, prefixes })
+}
+
+/// The prefixes of sources that hold longer prefixes: each needs an entry of its own length to say so.
+fn mixed(config: &Config, own: &BTreeMap<Prefix, Covering>) -> Vec<Prefix> {
     let mut mixed = Vec::new();
     for prefix in own.keys() {
         let source = match prefix.family {
@@ -51,52 +90,7 @@ pub(super) fn classes(config: &Config, ids: &Ids, clock: Clock) -> Result<Classe
     }
     mixed.sort_unstable();
     mixed.dedup();
-    for prefix in &mixed {
-        own.entry(*prefix).or_default();
-    }
-    if own.len() > MAX_CLASSES / 2 {
-        return Err(CompileError::TooManyClasses { need: own.len() });
-    }
-
-    // In this order a prefix follows all that contain it: those still open are its ancestors.
-    let mut open: Vec<(Prefix, Vec<ClassStep>)> = Vec::new();
-    let mut entries = Vec::with_capacity(own.len());
-    for (prefix, mut steps) in own {
-        while open
-            .last()
-            .is_some_and(|(outer, _)| !outer.contains(&prefix))
-        {
-            open.pop();
-        }
-        let mut flags = 0;
-        if steps.is_empty() {
-            flags |= chain_flag::INHERITED;
-        }
-        if mixed.binary_search(&prefix).is_ok() {
-            flags |= chain_flag::MIXED;
-        }
-        // Rules that end come before the one that stays.
-        steps.sort_by_key(|step| step.until == 0);
-        if steps.last().is_none_or(|step| step.until != 0)
-            && let Some((_, outer)) = open.last()
-        {
-            steps.extend_from_slice(outer);
-        }
-        let mut chain = ClassChain {
-            flags,
-            ..ClassChain::default()
-        };
-        for (to, from) in chain
-            .steps
-            .iter_mut()
-            .zip(steps.iter().take(MAX_CLASS_STEPS))
-        {
-            *to = *from;
-        }
-        entries.push((prefix.key(), chain));
-        open.push((prefix, steps));
-    }
-    Ok(Classes { entries, prefixes })
+    mixed
 }
 
 fn step(rule: usize, class: &Class, until: Option<u64>, ids: &Ids) -> ClassStep {

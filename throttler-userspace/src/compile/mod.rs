@@ -6,6 +6,7 @@
 mod abuse;
 mod classes;
 mod classifier;
+mod covering;
 mod describe;
 mod description;
 mod fixed_point;

@@ -45,7 +45,7 @@ pub use cidr::parse_cidr;
 pub use diagnostic::{ConfigError, Diagnostic};
 pub use grammar::{GrammarError, parse_duration};
 pub use model::{
-    Abuse, BanAfter, Class, Config, Layer, Limit, Match, Plan, PlanLimit, PlanScope, PortRange,
+    Abuse, BanAfter, By, Class, Config, Layer, Limit, Match, Plan, PlanLimit, PlanScope, PortRange,
     Protocol, Scope, SourceRule, WidenAfter,
 };
 pub use rate::Rate;

@@ -157,6 +157,18 @@ pub struct SourceRule {
     pub reason: Option<String>,
     /// Where it stands: `throttler.toml:41`, or the name of the list file.
     pub origin: String,
+    /// Who says so.
+    pub by: By,
+}
+
+/// Who gave a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// The policy file.
+    Policy,
+    /// An operator, or an application, over the control socket. Such an exemption holds whatever covers the source; such
+    /// a ban whatever covers it but an exemption.
+    Operator,
 }
 
 /// What a source resolves to.

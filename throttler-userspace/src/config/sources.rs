@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::cidr::{Listed, parse_cidr, read_list};
 use super::conflicts;
 use super::findings::Findings;
-use super::model::{Class, SourceRule};
+use super::model::{By, Class, SourceRule};
 use super::raw::Named;
 use super::raw_sources::{RawSource, RawTime};
 use super::settings::Settings;
@@ -58,6 +58,7 @@ pub(crate) fn sources<T>(
                 until,
                 reason: raw.reason.as_ref().map(|reason| reason.get_ref().clone()),
                 origin,
+                by: By::Policy,
             };
             (rule, list)
         }));
