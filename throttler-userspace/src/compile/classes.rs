@@ -25,11 +25,17 @@ pub(super) struct Classes {
     pub(super) prefixes: usize,
 }
 
-pub(super) fn classes(config: &Config, ids: &Ids, clock: Clock) -> Result<Classes, CompileError> {
+/// `rules` says which description each of the policy's rules has.
+pub(super) fn classes(
+    config: &Config,
+    ids: &Ids,
+    rules: &[u32],
+    clock: Clock,
+) -> Result<Classes, CompileError> {
     let mut own: BTreeMap<Prefix, Covering> = BTreeMap::new();
-    for (index, rule) in config.sources.iter().enumerate() {
+    for (rule, index) in config.sources.iter().zip(rules) {
         let until = rule.until.map(|until| clock.monotonic(until));
-        let step = step(index, &rule.class, until, ids);
+        let step = step(*index, &rule.class, until, ids);
         for prefix in &rule.prefixes {
             own.entry(Prefix::from(*prefix))
                 .or_default()
@@ -93,7 +99,7 @@ fn mixed(config: &Config, own: &BTreeMap<Prefix, Covering>) -> Vec<Prefix> {
     mixed
 }
 
-fn step(rule: usize, class: &Class, until: Option<u64>, ids: &Ids) -> ClassStep {
+fn step(rule: u32, class: &Class, until: Option<u64>, ids: &Ids) -> ClassStep {
     let (kind, plan) = match class {
         Class::Plan(name) => (Kind::Plan, ids.plans[name]),
         Class::Exempt => (Kind::Exempt, 0),
@@ -101,7 +107,7 @@ fn step(rule: usize, class: &Class, until: Option<u64>, ids: &Ids) -> ClassStep 
     };
     ClassStep {
         until: until.map_or(0, until_units),
-        rule: rule as u32,
+        rule,
         plan,
         kind: kind as u8,
         reserved: 0,

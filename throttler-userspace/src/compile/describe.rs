@@ -9,13 +9,14 @@ use super::description::{
 };
 use super::identify::Ids;
 use super::tables::Clock;
-use crate::config::{Class, Config, Limit, Match, Mode, Plan, PlanLimit, PlanScope};
+use crate::config::{Config, Limit, Match, Mode, Plan, PlanLimit, PlanScope};
 
 pub(super) fn describe(
     config: &Config,
     ids: &Ids,
     generation: u32,
     clock: Clock,
+    rules: Vec<RuleDescription>,
     prefixes: usize,
 ) -> Description {
     let mut scopes: Vec<ScopeDescription> = config
@@ -71,7 +72,7 @@ pub(super) fn describe(
         on_exit: config.on_exit.as_str().to_owned(),
         scopes,
         plans,
-        rules: rules(config),
+        rules,
         prefixes,
         abuse: abuse::describe(config.abuse.as_ref()),
     }
@@ -143,27 +144,6 @@ fn changed(limit: LimitDescription, set: &[(String, PlanLimit)]) -> Option<Limit
             ..limit
         }),
     }
-}
-
-fn rules(config: &Config) -> Vec<RuleDescription> {
-    config
-        .sources
-        .iter()
-        .map(|rule| {
-            let (class, plan) = match &rule.class {
-                Class::Plan(name) => ("plan", Some(name.clone())),
-                Class::Exempt => ("exempt", None),
-                Class::Block => ("block", None),
-            };
-            RuleDescription {
-                class: class.to_owned(),
-                plan,
-                until: rule.until.map(|until| until.to_string()),
-                reason: rule.reason.clone(),
-                origin: rule.origin.clone(),
-            }
-        })
-        .collect()
 }
 
 fn match_text(entry: &Match) -> String {

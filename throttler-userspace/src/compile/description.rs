@@ -125,6 +125,9 @@ pub struct RuleDescription {
     pub reason: Option<String>,
     /// File and line, or list file.
     pub origin: String,
+    /// An operator, or an application, gave it; its ends are in the trie.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_operator: bool,
 }
 
 impl Description {

@@ -15,6 +15,7 @@ mod histories;
 mod identify;
 mod layout;
 mod rows;
+mod rules;
 mod tables;
 
 pub use abuse::{AbuseDescription, WidenDescription};
@@ -106,8 +107,11 @@ pub fn compile(
     let generation = previous.map_or(0, |p| p.description.generation) + 1;
     let classified = classifier::classify(config, &ids)?;
     let rows = rows::rows(config, &ids, previous)?;
-    let classes = classes::classes(config, &ids, clock)?;
-    let description = describe::describe(config, &ids, generation, clock, classes.prefixes);
+    let rules = rules::rules(config);
+    let classes = classes::classes(config, &ids, &rules.index, clock)?;
+    let prefixes = classes.prefixes;
+    let description =
+        describe::describe(config, &ids, generation, clock, rules.described, prefixes);
     Ok(tables::assemble(
         config,
         generation,
