@@ -10,4 +10,5 @@ pub mod config;
 pub mod daemon;
 pub mod host;
 pub mod kernel;
+pub mod overrides;
 pub mod report;
