@@ -14,6 +14,7 @@ use crate::kernel::load::{self, Reuse};
 use crate::kernel::pins::Pins;
 use crate::kernel::tables::Tables;
 use crate::kernel::{interface, link, monotonic, publish};
+use crate::overrides::{self, Book};
 
 /// One interface that is enforced.
 pub(super) struct Attached {
@@ -21,13 +22,15 @@ pub(super) struct Attached {
     pub(super) tables: Tables,
     pub(super) description: Description,
     pub(super) trace: Option<EbpfLogger<&'static dyn log::Log>>,
+    /// What operators say beside the policy.
+    pub(super) book: Book,
 }
 
 /// Attaches to every interface, or to none that was not attached before.
 pub(super) fn attach_all(
     common: &Common,
     args: &RunArgs,
-    config: &Config,
+    config: &mut Config,
 ) -> Result<Vec<Attached>> {
     // Before anything is made: a name that does not exist, a foreign program.
     for iface in &args.iface {
@@ -43,7 +46,7 @@ pub(super) fn attach_all(
     for iface in &args.iface {
         let pins = Pins::of(&common.bpffs, iface);
         let fresh = !pins.exist();
-        match attach(&pins, args, config) {
+        match attach(&pins, common, args, config) {
             Ok(one) => attached.push((one, fresh)),
             Err(error) => {
                 if fresh && pins.exist() {
@@ -67,7 +70,8 @@ fn undo(pins: &Pins) {
     }
 }
 
-fn attach(pins: &Pins, args: &RunArgs, config: &Config) -> Result<Attached> {
+fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> Result<Attached> {
+    let book = overrides::load(&overrides::path(&common.state_dir, &pins.iface))?;
     link::check(pins, args.xdp_mode)?;
     let mut loaded = load::load(pins, load::PROGRAM, config.max_sources)?;
     match &loaded.reuse {
@@ -90,7 +94,7 @@ fn attach(pins: &Pins, args: &RunArgs, config: &Config) -> Result<Attached> {
             );
         }
     }
-    let description = publish(&loaded.tables, args, config)?;
+    let description = publish(&loaded.tables, args, config, &book)?;
     // Before the program is attached: whoever waits for the line below must not see this one later.
     log::info!(
         "{}: policy generation {} in force",
@@ -127,11 +131,17 @@ fn attach(pins: &Pins, args: &RunArgs, config: &Config) -> Result<Attached> {
         tables: loaded.tables,
         description,
         trace: loaded.trace,
+        book,
     })
 }
 
-/// Compiles and publishes a policy as the next generation.
-pub(super) fn publish(tables: &Tables, args: &RunArgs, config: &Config) -> Result<Description> {
+/// Compiles a policy with what operators say beside it, and publishes both as the next generation.
+pub(super) fn publish(
+    tables: &Tables,
+    args: &RunArgs,
+    config: &mut Config,
+    book: &Book,
+) -> Result<Description> {
     let previous = match publish::previous(tables) {
         Ok(previous) => previous,
         Err(error) => {
@@ -141,7 +151,18 @@ pub(super) fn publish(tables: &Tables, args: &RunArgs, config: &Config) -> Resul
             None
         }
     };
-    let compiled = compile::compile(config, previous.as_ref(), monotonic::now());
+    let clock = monotonic::now();
+    let (rules, missing) = book.rules(&config.plans, clock.wall);
+    for plan in missing {
+        log::warn!(
+            "sources are bound to the plan `{plan}`, which the policy does not have: until it does, the policy's own rules hold for them"
+        );
+    }
+    // A policy of a million prefixes is too large to copy for the sake of a few more.
+    let own = config.sources.len();
+    config.sources.extend(rules);
+    let compiled = compile::compile(config, previous.as_ref(), clock);
+    config.sources.truncate(own);
     let mut tables_of =
         compiled.map_err(|error| Failure::new(Status::BadPolicy, error.to_string()))?;
     tables_of.description.policy = policy::name(args);

@@ -3,6 +3,7 @@
 mod abuse;
 mod attachment;
 pub mod control;
+mod desired;
 mod events;
 pub mod lock;
 pub mod logging;
@@ -114,7 +115,7 @@ impl From<OnExitArg> for OnExit {
 /// What keeps it from enforcing, with the exit status that fits.
 pub fn run(common: &Common, args: RunArgs) -> Result<()> {
     logging::init(args.log_format, common);
-    let config = policy::load(&args, common.color.on_stderr())?;
+    let mut config = policy::load(&args, common.color.on_stderr())?;
     checks::privilege("run")?;
     checks::kernel()?;
     checks::bpffs(&common.bpffs)?;
@@ -131,12 +132,9 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
         let _context = runtime.enter();
         Signals::listen()?
     };
-    let attached = attachment::attach_all(common, &args, &config)?;
-    let on_exit = config.on_exit;
-    // A policy of a million prefixes is large, and the kernel has it now.
-    drop(config);
+    let attached = attachment::attach_all(common, &args, &mut config)?;
     let result = runtime.block_on(serve::serve(
-        &args, on_exit, attached, signals, listener, socket, common,
+        &args, config, attached, signals, listener, socket, common,
     ));
     drop(locks);
     result

@@ -4,26 +4,26 @@ use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result, bail};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::abuse::{self, Names};
-use super::attachment::{self, Attached};
-use super::control::{self, Control, Order, Reloaded, Socket};
+use super::attachment::Attached;
+use super::control::{self, Control, Order, Socket};
+use super::desired::Desired;
 use super::events::{self, Ring};
 use super::signals::{Signals, Told};
-use super::{RunArgs, metrics, policy};
+use super::{RunArgs, metrics};
 use crate::cli::Common;
-use crate::config::OnExit;
-use crate::kernel::geometry;
+use crate::config::{Config, OnExit};
 use crate::kernel::pins::Pins;
 
 pub(super) async fn serve(
     args: &RunArgs,
-    on_exit: OnExit,
+    config: Config,
     attached: Vec<Attached>,
     signals: Signals,
     listener: Option<TcpListener>,
@@ -33,14 +33,14 @@ pub(super) async fn serve(
     let local = LocalSet::new();
     local
         .run_until(serve_local(
-            args, on_exit, attached, signals, listener, socket, common,
+            args, config, attached, signals, listener, socket, common,
         ))
         .await
 }
 
 async fn serve_local(
     args: &RunArgs,
-    mut on_exit: OnExit,
+    config: Config,
     mut attached: Vec<Attached>,
     mut signals: Signals,
     listener: Option<TcpListener>,
@@ -80,34 +80,30 @@ async fn serve_local(
         };
         tasks.spawn_local(control::serve(socket, control, stopped.clone()));
     }
-    let mut reload_all = || {
-        let mut failure = None;
-        for (one, names) in attached.iter_mut().zip(&names) {
-            match reload(args, one, common) {
-                Ok(fresh) => on_exit = fresh,
-                Err(error) => failure = Some(error),
-            }
-            names.borrow_mut().push(one.description.clone());
-        }
-        reloaded.store(failure.is_none(), Ordering::Relaxed);
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(attached.iter().map(Reloaded::of).collect()),
-        }
+    let mut desired = Desired {
+        args,
+        common,
+        config,
+        attached,
+        names,
+        reloaded,
     };
     loop {
         tokio::select! {
             Some(order) = ordered.recv() => match order {
+                // Whoever asked may have gone.
                 Order::Reload(reply) => {
                     log::info!("reloading, as asked over the control socket");
-                    // Whoever asked may have gone.
-                    let _ = reply.send(reload_all());
+                    let _ = reply.send(desired.reload());
+                }
+                Order::Change(changes, reply) => {
+                    let _ = reply.send(desired.change(&changes));
                 }
             },
             told = signals.next() => match told {
                 Told::Reload => {
                     // It has said in the log what failed.
-                    let _ = reload_all();
+                    let _ = desired.reload();
                 }
                 Told::End(name) => {
                     log::info!("{name}: ending");
@@ -126,7 +122,7 @@ async fn serve_local(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }
-    leave(&attached, on_exit)
+    leave(&desired.attached, desired.config.on_exit)
 }
 
 async fn read(
@@ -143,39 +139,6 @@ async fn read(
                 ring.drain(log);
                 return Ok(());
             }
-        }
-    }
-}
-
-/// Publishes the policy file anew, and answers what it says of the end; a bad one changes nothing.
-fn reload(args: &RunArgs, one: &mut Attached, common: &Common) -> Result<OnExit> {
-    let iface = &one.pins.iface;
-    let generation = one.description.generation;
-    let room = one.tables.sources.capacity();
-    let published = policy::load(args, common.color.on_stderr()).and_then(|config| {
-        if geometry::capacity(&geometry::layout(config.max_sources, [0; 7])) != room {
-            log::warn!(
-                "{iface}: max_sources {} takes effect at the next start; until then it is {room}",
-                config.max_sources
-            );
-        }
-        let description = attachment::publish(&one.tables, args, &config)?;
-        Ok((config.on_exit, description))
-    });
-    match published {
-        Ok((on_exit, description)) => {
-            log::info!(
-                "{iface}: policy generation {} in force",
-                description.generation
-            );
-            one.description = description;
-            Ok(on_exit)
-        }
-        Err(error) => {
-            log::error!(
-                "{iface}: keeping the old policy (generation {generation}), which stays in force: {error:#}"
-            );
-            Err(error)
         }
     }
 }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{By, Class, Config, SourceRule};
+use crate::config::{By, Class, Plan, SourceRule};
 
 /// Where such rules stand, for people.
 const ORIGIN: &str = "operator";
@@ -101,38 +101,36 @@ impl Book {
         self.0.values()
     }
 
-    /// The policy with these rules added; those for a plan that it does not have are left out, and named.
+    /// The rules that these are beside a policy of such plans; those for a plan that it does not have are left out, and
+    /// the plan named.
     #[must_use]
-    pub fn over(&self, config: &Config, now: Timestamp) -> (Config, BTreeSet<String>) {
-        let mut with = config.clone();
+    pub fn rules(&self, plans: &[Plan], now: Timestamp) -> (Vec<SourceRule>, BTreeSet<String>) {
         let mut missing = BTreeSet::new();
-        let mut rules: BTreeMap<(Class, Option<Timestamp>, Option<&String>), Vec<IpNet>> =
+        // Alike but for the prefix: one rule.
+        let mut alike: BTreeMap<(Class, Option<Timestamp>, Option<&String>), Vec<IpNet>> =
             BTreeMap::new();
         for entry in self.0.values().filter(|entry| !entry.is_over(now)) {
             let class = entry.class();
             if let Class::Plan(plan) = &class
-                && !config.plans.iter().any(|known| known.name == *plan)
+                && !plans.iter().any(|known| known.name == *plan)
             {
                 missing.insert(plan.clone());
                 continue;
             }
-            let rule = rules.entry((class, entry.until, entry.reason.as_ref()));
+            let rule = alike.entry((class, entry.until, entry.reason.as_ref()));
             rule.or_default().push(entry.source);
         }
-        with.sources
-            .extend(
-                rules
-                    .into_iter()
-                    .map(|((class, until, reason), prefixes)| SourceRule {
-                        prefixes,
-                        class,
-                        until,
-                        reason: reason.cloned(),
-                        origin: ORIGIN.to_owned(),
-                        by: By::Operator,
-                    }),
-            );
-        (with, missing)
+        let rules = alike
+            .into_iter()
+            .map(|((class, until, reason), prefixes)| SourceRule {
+                prefixes,
+                class,
+                until,
+                reason: reason.cloned(),
+                origin: ORIGIN.to_owned(),
+                by: By::Operator,
+            });
+        (rules.collect(), missing)
     }
 }
 
@@ -190,16 +188,9 @@ mod tests {
         .into_iter()
         .collect();
         let now = Timestamp::from_second(9).expect("a time");
-        let text = "[scopes.default.limits]\na = { rate = \"1/s\" }\n";
-        let config =
-            crate::config::parse("t", text, std::path::Path::new(""), now).expect("a policy");
-        let (with, missing) = book.over(&config, now);
+        let (rules, missing) = book.rules(&[], now);
         // Two bans with one end are one rule.
-        let prefixes: Vec<usize> = with
-            .sources
-            .iter()
-            .map(|rule| rule.prefixes.len())
-            .collect();
+        let prefixes: Vec<usize> = rules.iter().map(|rule| rule.prefixes.len()).collect();
         assert_eq!(prefixes, [2]);
         assert_eq!(missing.into_iter().collect::<Vec<_>>(), ["pro"]);
         assert!(book.prune(now));

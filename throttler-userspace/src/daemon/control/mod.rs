@@ -17,7 +17,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 
 pub(super) use self::listen::{Socket, bind};
-pub(super) use self::orders::{Order, Reloaded};
+pub(super) use self::orders::Order;
 use self::peer::Peer;
 pub use self::routes::PATHS;
 

@@ -15,54 +15,55 @@ use tokio::task::spawn_blocking;
 use super::Control;
 use super::peer::Writer;
 use super::problem::Problem;
-use crate::daemon::attachment::Attached;
+use crate::daemon::desired::{Change, InForce};
 use crate::kernel::monotonic;
 use crate::report;
 
+/// What came of an order.
+pub(in crate::daemon) type Reply = oneshot::Sender<Result<Vec<InForce>>>;
+
 /// What the daemon's loop is asked for.
 pub(in crate::daemon) enum Order {
-    /// Read the policy file again, and answer what became of it.
-    Reload(oneshot::Sender<Result<Vec<Reloaded>>>),
+    /// Read the policy file again.
+    Reload(Reply),
+    /// Change what operators say of sources.
+    Change(Vec<Change>, Reply),
 }
 
-/// The generation in force on an interface after a reload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(in crate::daemon) struct Reloaded {
-    pub(in crate::daemon) iface: String,
-    pub(in crate::daemon) generation: u32,
-}
-
-impl Reloaded {
-    pub(in crate::daemon) fn of(one: &Attached) -> Self {
-        Self {
-            iface: one.pins.iface.clone(),
-            generation: one.description.generation,
-        }
+impl Control {
+    /// Hands an order to the daemon's loop and waits for what comes of it.
+    pub(super) async fn order(
+        &self,
+        order: impl FnOnce(Reply) -> Order,
+    ) -> Result<Vec<InForce>, Problem> {
+        let (reply, replied) = oneshot::channel();
+        let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is ending");
+        self.orders.send(order(reply)).await.map_err(|_| gone())?;
+        Ok(replied.await.map_err(|_| gone())??)
     }
 }
 
+/// The generations in force after an order.
 #[derive(Debug, Serialize)]
-pub(super) struct ReloadReport {
+pub(super) struct InForceReport {
     schema_version: u32,
-    interfaces: Vec<Reloaded>,
+    interfaces: Vec<InForce>,
+}
+
+impl InForceReport {
+    pub(super) fn of(interfaces: Vec<InForce>) -> Json<Self> {
+        Json(Self {
+            schema_version: report::SCHEMA_VERSION,
+            interfaces,
+        })
+    }
 }
 
 pub(super) async fn reload(
     _: Writer,
     State(control): State<Control>,
-) -> Result<Json<ReloadReport>, Problem> {
-    let (reply, replied) = oneshot::channel();
-    let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is ending");
-    control
-        .orders
-        .send(Order::Reload(reply))
-        .await
-        .map_err(|_| gone())?;
-    let interfaces = replied.await.map_err(|_| gone())??;
-    Ok(Json(ReloadReport {
-        schema_version: report::SCHEMA_VERSION,
-        interfaces,
-    }))
+) -> Result<Json<InForceReport>, Problem> {
+    control.order(Order::Reload).await.map(InForceReport::of)
 }
 
 /// `POST /v1/pause`.

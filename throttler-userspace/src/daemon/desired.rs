@@ -1,0 +1,177 @@
+//! What is to be in force on every interface: the policy, and what operators say beside it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result};
+use ipnet::IpNet;
+use serde::Serialize;
+
+use super::abuse::Names;
+use super::attachment::{self, Attached};
+use super::{RunArgs, policy};
+use crate::cli::Common;
+use crate::config::Config;
+use crate::kernel::{geometry, monotonic};
+use crate::overrides::{self, Entry, Kind};
+
+/// The daemon's state, which its loop alone changes.
+pub(super) struct Desired<'a> {
+    pub(super) args: &'a RunArgs,
+    pub(super) common: &'a Common,
+    /// As the file had it when it was last read whole: a file that is being edited comes into force by a reload alone.
+    pub(super) config: Config,
+    pub(super) attached: Vec<Attached>,
+    /// For the abuse log, by interface.
+    pub(super) names: Vec<Rc<RefCell<Names>>>,
+    /// Whether the latest reload succeeded.
+    pub(super) reloaded: Arc<AtomicBool>,
+}
+
+/// One change of what operators say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Give(Entry),
+    Take(Kind, IpNet),
+}
+
+/// The generation in force on an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct InForce {
+    pub(super) iface: String,
+    pub(super) generation: u32,
+    /// Changes that said something new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) changed: Option<usize>,
+}
+
+impl Desired<'_> {
+    /// Reads the policy file again and publishes it; a bad one changes nothing. What fails is logged, too.
+    ///
+    /// # Errors
+    /// The first interface's.
+    pub(super) fn reload(&mut self) -> Result<Vec<InForce>> {
+        let result = self.reload_all();
+        self.reloaded.store(result.is_ok(), Ordering::Relaxed);
+        result
+    }
+
+    fn reload_all(&mut self) -> Result<Vec<InForce>> {
+        let mut fresh = match policy::load(self.args, self.common.color.on_stderr()) {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                for one in &self.attached {
+                    refused(one, &error);
+                }
+                return Err(error);
+            }
+        };
+        let mut failure = None;
+        let mut in_force = Vec::new();
+        for (one, names) in self.attached.iter_mut().zip(&self.names) {
+            warn_of_room(one, &fresh);
+            match attachment::publish(&one.tables, self.args, &mut fresh, &one.book) {
+                Ok(description) => {
+                    one.description = description;
+                    let generation = one.description.generation;
+                    log::info!(
+                        "{}: policy generation {generation} in force",
+                        one.pins.iface
+                    );
+                }
+                Err(error) => {
+                    refused(one, &error);
+                    failure = failure.or(Some(error));
+                }
+            }
+            names.borrow_mut().push(one.description.clone());
+            in_force.push(InForce::on(one, None));
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => {
+                self.config = fresh;
+                Ok(in_force)
+            }
+        }
+    }
+
+    /// Changes what operators say on every interface.
+    ///
+    /// # Errors
+    /// The first interface's; what was changed before it stays.
+    pub(super) fn change(&mut self, changes: &[Change]) -> Result<Vec<InForce>> {
+        let mut in_force = Vec::new();
+        for (one, names) in self.attached.iter_mut().zip(&self.names) {
+            let changed = change(one, changes, &mut self.config, self.args, self.common)
+                .with_context(|| format!("{}: nothing is changed", one.pins.iface))?;
+            names.borrow_mut().push(one.description.clone());
+            in_force.push(InForce::on(one, Some(changed)));
+        }
+        Ok(in_force)
+    }
+}
+
+impl InForce {
+    fn on(one: &Attached, changed: Option<usize>) -> Self {
+        Self {
+            iface: one.pins.iface.clone(),
+            generation: one.description.generation,
+            changed,
+        }
+    }
+}
+
+/// Into the file first, then into force. What cannot be put into force is taken out of the file again, so that the two
+/// never say different things. How many changes said something new.
+fn change(
+    one: &mut Attached,
+    changes: &[Change],
+    config: &mut Config,
+    args: &RunArgs,
+    common: &Common,
+) -> Result<usize> {
+    let mut book = one.book.clone();
+    book.prune(monotonic::now().wall);
+    let mut changed = 0;
+    for change in changes {
+        changed += usize::from(match change {
+            Change::Give(entry) => book.give(entry.clone()),
+            Change::Take(kind, source) => book.take(*kind, *source).is_some(),
+        });
+    }
+    if changed > 0 {
+        let path = overrides::path(&common.state_dir, &one.pins.iface);
+        overrides::save(&path, &book)?;
+        match attachment::publish(&one.tables, args, config, &book) {
+            Ok(description) => one.description = description,
+            Err(error) => {
+                overrides::save(&path, &one.book)?;
+                return Err(error);
+            }
+        }
+        one.book = book;
+    }
+    Ok(changed)
+}
+
+fn refused(one: &Attached, error: &anyhow::Error) {
+    log::error!(
+        "{}: keeping the old policy (generation {}), which stays in force: {error:#}",
+        one.pins.iface,
+        one.description.generation
+    );
+}
+
+fn warn_of_room(one: &Attached, config: &Config) {
+    let room = one.tables.sources.capacity();
+    if geometry::capacity(&geometry::layout(config.max_sources, [0; 7])) != room {
+        log::warn!(
+            "{}: max_sources {} takes effect at the next start; until then it is {room}",
+            one.pins.iface,
+            config.max_sources
+        );
+    }
+}
