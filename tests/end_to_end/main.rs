@@ -10,6 +10,7 @@ mod insight;
 mod interfaces;
 mod million;
 mod odd_frames;
+mod overrides;
 mod refusals;
 mod reload;
 mod reload_refused;

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::HOST;
+use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 
 use super::failure::{Failure, Status};
@@ -37,12 +37,24 @@ impl Client {
     ///
     /// # Errors
     /// Status 3 where no daemon listens; what the daemon says, with the status that fits.
-    pub(super) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
+        self.done("POST", path, serde_json::to_vec(body)?)
+    }
+
+    /// The same of what is to be taken back.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.done("DELETE", path, Vec::new())
+    }
+
+    fn done<T: DeserializeOwned>(&self, method: &str, path: &str, body: Vec<u8>) -> Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("starting the runtime")?;
-        let (status, body) = runtime.block_on(self.ask("POST", path))?;
+        let (status, body) = runtime.block_on(self.ask(method, path, body))?;
         if status.is_success() {
             return serde_json::from_slice(&body)
                 .with_context(|| format!("reading the daemon's answer from {path}"));
@@ -62,7 +74,7 @@ impl Client {
         Err(Failure::new(status, detail).into())
     }
 
-    async fn ask(&self, method: &str, path: &str) -> Result<(StatusCode, Bytes)> {
+    async fn ask(&self, method: &str, path: &str, body: Vec<u8>) -> Result<(StatusCode, Bytes)> {
         let stream = UnixStream::connect(&self.path)
             .await
             .map_err(|error| self.unreachable(&error))?;
@@ -74,7 +86,8 @@ impl Client {
             .method(method)
             .uri(path)
             .header(HOST, "throttler")
-            .body(Empty::<Bytes>::new())?;
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
         let response = sender
             .send_request(request)
             .await

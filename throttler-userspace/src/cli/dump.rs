@@ -59,7 +59,7 @@ pub(super) fn dump(common: &Common, args: &DumpArgs) -> Result<()> {
         What::Scopes => report::scopes(&mut out, &attached, format)?,
         What::Plans => report::plans(&mut out, &attached, format)?,
         What::Sources => report::sources(&mut out, &attached, args.source, args.top, format)?,
-        What::Bans => report::bans(&mut out, &attached, &filter, format)?,
+        What::Bans => report::bans(&mut out, &attached, &common.state_dir, &filter, format)?,
     }
     out.flush()?;
     Ok(())

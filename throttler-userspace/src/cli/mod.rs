@@ -5,6 +5,7 @@ mod client;
 mod dump;
 mod explain;
 pub mod failure;
+mod overrides;
 mod pause;
 mod reload;
 mod selection;
@@ -100,6 +101,16 @@ pub enum Command {
     Detach(status::DetachArgs),
     /// Have the daemon read its policy file again, and say what became of it
     Reload,
+    /// Ban sources, and see who is banned
+    #[command(subcommand)]
+    Ban(overrides::Ban),
+    /// Exempt sources from all limits and bans
+    #[command(subcommand)]
+    Exempt(overrides::Exempt),
+    /// Give a source a plan
+    Bind(overrides::Bind),
+    /// Take such a plan back
+    Unbind(overrides::Deleted),
     /// Let everything pass, counted as `paused`
     Pause(pause::PauseArgs),
     /// End a pause
@@ -132,6 +143,10 @@ impl Cli {
                     Command::Status(args) => status::status(&self.common, &args),
                     Command::Detach(args) => status::detach(&self.common, &args),
                     Command::Reload => reload::reload(&self.common),
+                    Command::Ban(command) => overrides::ban(&self.common, &command),
+                    Command::Exempt(command) => overrides::exempt(&self.common, &command),
+                    Command::Bind(args) => overrides::bind(&self.common, &args),
+                    Command::Unbind(args) => overrides::unbind(&self.common, &args),
                     Command::Pause(args) => pause::pause(&self.common, &args),
                     Command::Resume(args) => pause::resume(&self.common, &args),
                     Command::Dump(args) => dump::dump(&self.common, &args),

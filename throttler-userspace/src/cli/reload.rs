@@ -18,7 +18,7 @@ struct Interface {
 }
 
 pub(super) fn reload(common: &Common) -> Result<()> {
-    let answer: Answer = Client::new(common.socket()).post("/v1/reload")?;
+    let answer: Answer = Client::new(common.socket()).post("/v1/reload", &())?;
     for Interface { iface, generation } in answer.interfaces {
         println!("{iface}: policy generation {generation} in force");
     }

@@ -14,7 +14,7 @@ pub(super) struct Interfaces {
 
 /// Which interfaces, and how to print them.
 #[derive(Debug, Args)]
-pub(super) struct Selection {
+pub struct Selection {
     /// How to print it
     #[arg(
         short,

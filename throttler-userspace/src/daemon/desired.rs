@@ -13,6 +13,7 @@ use super::abuse::Names;
 use super::attachment::{self, Attached};
 use super::{RunArgs, policy};
 use crate::cli::Common;
+use crate::cli::failure::{Failure, Status};
 use crate::config::Config;
 use crate::kernel::{geometry, monotonic};
 use crate::overrides::{self, Entry, Kind};
@@ -98,11 +99,33 @@ impl Desired<'_> {
         }
     }
 
+    fn ensure_plan(&self, plan: &str) -> Result<()> {
+        let plans = &self.config.plans;
+        if plans.iter().any(|known| known.name == plan) {
+            return Ok(());
+        }
+        let known: Vec<&str> = plans.iter().map(|known| known.name.as_str()).collect();
+        let there = match known.as_slice() {
+            [] => "the policy has no plans".to_owned(),
+            names => format!("there is {}", names.join(", ")),
+        };
+        let message = format!("there is no plan `{plan}`; {there}");
+        Err(Failure::new(Status::BadPolicy, message).into())
+    }
+
     /// Changes what operators say on every interface.
     ///
     /// # Errors
     /// The first interface's; what was changed before it stays.
     pub(super) fn change(&mut self, changes: &[Change]) -> Result<Vec<InForce>> {
+        for change in changes {
+            if let Change::Give(Entry {
+                plan: Some(plan), ..
+            }) = change
+            {
+                self.ensure_plan(plan)?;
+            }
+        }
         let mut in_force = Vec::new();
         for (one, names) in self.attached.iter_mut().zip(&self.names) {
             let changed = change(one, changes, &mut self.config, self.args, self.common)

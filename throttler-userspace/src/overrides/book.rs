@@ -91,6 +91,12 @@ impl Book {
         self.0.len() != before
     }
 
+    /// What is said of the prefix.
+    #[must_use]
+    pub fn get(&self, kind: Kind, source: IpNet) -> Option<&Entry> {
+        self.0.get(&(kind, source))
+    }
+
     /// All of a kind, by prefix.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Entry> {
         self.0.values().filter(move |entry| entry.kind == kind)

@@ -6,4 +6,4 @@ mod book;
 mod store;
 
 pub use book::{Book, Entry, Kind};
-pub use store::{load, path, save};
+pub use store::{load, path, read, save};

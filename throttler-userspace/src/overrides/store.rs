@@ -1,7 +1,7 @@
 //! The file that overrides outlive the daemon in: JSON, replaced in one step, on the disk when `save` returns.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, ErrorKind, Write as _};
+use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -32,24 +32,50 @@ pub fn path(state_dir: &Path, iface: &str) -> PathBuf {
     state_dir.join(format!("{iface}.overrides.json"))
 }
 
+/// Why there is nothing to read.
+#[derive(Debug)]
+pub enum Unread {
+    /// There is no file.
+    Absent,
+    /// It cannot be read.
+    Io(io::Error),
+    /// It cannot be understood.
+    Bad(String),
+}
+
+/// Reads the file, and changes nothing.
+///
+/// # Errors
+/// There is nothing to read.
+pub fn read(path: &Path) -> Result<Book, Unread> {
+    let text = fs::read(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Unread::Absent,
+        _ => Unread::Io(error),
+    })?;
+    let read: Read =
+        serde_json::from_slice(&text).map_err(|error| Unread::Bad(error.to_string()))?;
+    if read.version != VERSION {
+        return Err(Unread::Bad(format!(
+            "it is of version {}, this is {VERSION}",
+            read.version
+        )));
+    }
+    Ok(read.overrides.into_iter().collect())
+}
+
 /// Reads the file. One that cannot be understood is set aside, with a word in the log, and the daemon goes on without:
 /// it would be worse if a host came up without protection.
 ///
 /// # Errors
 /// The file is there and cannot be read, or not be set aside.
 pub fn load(path: &Path) -> Result<Book> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Book::default()),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
-    let why = match serde_json::from_slice::<Read>(&text) {
-        Ok(Read {
-            version: VERSION,
-            overrides,
-        }) => return Ok(overrides.into_iter().collect()),
-        Ok(Read { version, .. }) => format!("it is of version {version}, this is {VERSION}"),
-        Err(error) => error.to_string(),
+    let why = match read(path) {
+        Ok(book) => return Ok(book),
+        Err(Unread::Absent) => return Ok(Book::default()),
+        Err(Unread::Io(error)) => {
+            return Err(error).with_context(|| format!("reading {}", path.display()));
+        }
+        Err(Unread::Bad(why)) => why,
     };
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".broken-{}", Timestamp::now().as_second()));
@@ -69,7 +95,7 @@ pub fn load(path: &Path) -> Result<Book> {
 /// It cannot be written; it is as it was then.
 pub fn save(path: &Path, book: &Book) -> Result<()> {
     let new = path.with_extension("json.new");
-    let write = || -> std::io::Result<()> {
+    let write = || -> io::Result<()> {
         let file = File::create(&new)?;
         let mut out = BufWriter::new(&file);
         let written = Written {

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Result;
 use ipnet::IpNet;
@@ -12,9 +13,11 @@ use throttler_common::table::{Words as _, layout};
 
 use super::attached::Attachment;
 use super::output::{Format, Table, json};
+use super::overrides;
 use super::rank::BucketFilter;
 use super::reader::ip;
 use super::sweep::sweep;
+use crate::overrides::Kind;
 
 #[derive(Debug, Serialize)]
 struct BanEntry<'a> {
@@ -23,10 +26,15 @@ struct BanEntry<'a> {
     scope: &'a str,
     reason: &'a str,
     given_by: &'static str,
-    since: String,
-    until: String,
+    /// `None` where no file of a daemon says it.
+    since: Option<String>,
+    /// `None`: until it is taken back.
+    until: Option<String>,
     times: u64,
 }
+
+/// The scope of bans that hold in all of them.
+const EVERYWHERE: &str = "*";
 
 /// Who is banned where, as the table has it.
 struct Banned {
@@ -38,20 +46,26 @@ struct Banned {
     record: SlotRecord,
 }
 
-/// Prints the bans that are on: those given most often first, then those that last longest.
+/// Prints the bans that are on: an operator's, by prefix, then the datapath's, those given most often first, then those that
+/// last longest. `state_dir` is the daemon's, which knows since when an operator's are.
 ///
 /// # Errors
 /// The writer's.
 pub fn bans(
     out: &mut impl Write,
     attached: &[Attachment],
+    state_dir: &Path,
     filter: &BucketFilter,
     format: Format,
 ) -> Result<()> {
     let mut found = Vec::new();
+    let mut given = Vec::new();
     for (of, attachment) in attached.iter().enumerate() {
         found.extend(banned(attachment, of, filter.source));
+        let operators = overrides::in_force(attachment, state_dir, Kind::Ban)?;
+        given.extend(operators.into_iter().filter(|one| filter.wants(&one.net)));
     }
+    given.truncate(filter.top.unwrap_or(usize::MAX));
     found.sort_unstable_by_key(|one: &Banned| {
         let ban = Ban(one.record.ban);
         (
@@ -61,12 +75,14 @@ pub fn bans(
             one.of,
         )
     });
-    found.truncate(filter.top.unwrap_or(usize::MAX));
+    found.truncate(filter.top.unwrap_or(usize::MAX) - given.len().min(filter.top.unwrap_or(0)));
     let texts: Vec<_> = attached.iter().map(Texts::of).collect();
-    let entries = found.iter().map(|one| one.entry(&texts[one.of]));
+    let operators = given.iter().map(of_operator);
+    let entries = operators.chain(found.iter().map(|one| one.entry(&texts[one.of])));
     if format != Format::Table {
         return json(out, format, "bans", entries);
     }
+    let shown = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let mut table = Table::new(&[
         "iface", "source", "scope", "times", "since", "until", "reason",
     ]);
@@ -76,13 +92,26 @@ pub fn bans(
             entry.source,
             entry.scope.to_owned(),
             entry.times.to_string(),
-            entry.since,
-            entry.until,
+            shown(entry.since),
+            shown(entry.until),
             entry.reason.to_owned(),
         ]);
     }
     table.print(out)?;
     Ok(())
+}
+
+fn of_operator(given: &overrides::InForce) -> BanEntry<'_> {
+    BanEntry {
+        iface: &given.iface,
+        source: given.net.to_string(),
+        scope: EVERYWHERE,
+        reason: given.reason.as_deref().unwrap_or("-"),
+        given_by: given.given_by,
+        since: given.since.clone(),
+        until: given.until.clone(),
+        times: 1,
+    }
 }
 
 /// Whether a ban holds at a place of the table now; bans of prefixes hold only while the policy gives them.
@@ -119,9 +148,11 @@ fn banned(attachment: &Attachment, of: usize, within: Option<IpNet>) -> Vec<Bann
             record,
         })
     });
-    let wanted =
-        |net: &IpNet| within.is_none_or(|within| within.contains(net) || net.contains(&within));
-    all.filter(|banned| wanted(&banned.net)).collect()
+    let filter = BucketFilter {
+        source: within,
+        top: None,
+    };
+    all.filter(|banned| filter.wants(&banned.net)).collect()
 }
 
 /// What entries of one interface have in common.
@@ -171,8 +202,8 @@ impl Banned {
                 &texts.source
             },
             given_by: "datapath",
-            since: time(Strikes(self.record.strikes).since()),
-            until: time(ban.until()),
+            since: Some(time(Strikes(self.record.strikes).since())),
+            until: Some(time(ban.until())),
             times: ban.times(),
         }
     }

@@ -18,6 +18,14 @@ pub struct BucketFilter {
     pub top: Option<usize>,
 }
 
+impl BucketFilter {
+    /// Whether a source lies in what is asked for, or holds it.
+    pub(super) fn wants(&self, net: &IpNet) -> bool {
+        self.source
+            .is_none_or(|within| within.contains(net) || net.contains(&within))
+    }
+}
+
 /// A bucket's place in the order of printing, in 40 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ranked {

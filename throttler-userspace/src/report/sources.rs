@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Context as _, Result};
 use ipnet::IpNet;
 use serde::Serialize;
-use throttler_common::abi::{CLASS_KEY_LEAD, ClassChain, ClassKey, chain_flag};
+use throttler_common::abi::{CLASS_KEY_LEAD, ClassChain, ClassKey, UNTIL_SHIFT, chain_flag};
 use throttler_common::class::ended;
 
 use super::attached::Attachment;
@@ -97,7 +97,11 @@ fn of(attachment: &Attachment, within: Option<IpNet>) -> Result<Vec<SourceEntry>
             prefix: net.to_string(),
             class: rule.class.clone(),
             plan: rule.plan.clone(),
-            until: rule.until.clone(),
+            until: rule.until.clone().or_else(|| {
+                // An operator's: the rule is of several ends, which are in the trie.
+                let end = u64::from(step.until) << UNTIL_SHIFT;
+                (step.until != 0).then(|| attachment.clock.wall(end).to_string())
+            }),
             ended: ended(step.until, now),
             reason: rule.reason.clone(),
             origin: rule.origin.clone(),

@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use super::Control;
 use super::problem::Problem;
 use crate::daemon::lock;
+use crate::overrides::Kind;
 use crate::report::{self, Attachment, BucketFilter, Format, Question};
 
 const JSON: &str = "application/json";
@@ -52,8 +53,37 @@ pub(super) async fn bans(
     State(control): State<Control>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    document(control, query(which)?, JSON, |attached, out| {
-        report::bans(out, attached, &BucketFilter::default(), Format::Json)
+    let state_dir = control.state_dir.clone();
+    document(control, query(which)?, JSON, move |attached, out| {
+        report::bans(
+            out,
+            attached,
+            &state_dir,
+            &BucketFilter::default(),
+            Format::Json,
+        )
+    })
+    .await
+}
+
+pub(super) async fn exemptions(
+    State(control): State<Control>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Response, Problem> {
+    overrides(control, query(which)?, Kind::Exempt).await
+}
+
+pub(super) async fn bindings(
+    State(control): State<Control>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Response, Problem> {
+    overrides(control, query(which)?, Kind::Bind).await
+}
+
+async fn overrides(control: Control, which: Which, kind: Kind) -> Result<Response, Problem> {
+    let state_dir = control.state_dir.clone();
+    document(control, which, JSON, move |attached, out| {
+        report::overrides(out, attached, &state_dir, kind, Format::Json)
     })
     .await
 }
@@ -131,7 +161,7 @@ pub(super) async fn health(State(control): State<Control>) -> Result<Response, P
     .map_err(|problem| problem.with(StatusCode::SERVICE_UNAVAILABLE))
 }
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     let Query(query) =
         query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
     Ok(query)

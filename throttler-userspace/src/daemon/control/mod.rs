@@ -4,6 +4,7 @@
 mod documents;
 mod listen;
 mod orders;
+mod overrides;
 mod peer;
 mod problem;
 mod routes;

@@ -7,17 +7,21 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::Control;
 use super::problem::Problem;
-use super::{documents, orders};
+use super::{documents, orders, overrides};
 
 /// Requests are a line or two.
 const BODY: usize = 64 * 1024;
+/// Those with a list of sources are longer: a million prefixes.
+const LIST: usize = 64 * 1024 * 1024;
 
 /// Every path with its methods, as `docs/openapi.json` has them.
-pub const PATHS: [(&str, &[&str]); 8] = [
+pub const PATHS: [(&str, &[&str]); 10] = [
     ("/healthz", &["get"]),
     ("/metrics", &["get"]),
-    ("/v1/bans", &["get"]),
+    ("/v1/bans", &["delete", "get", "post"]),
+    ("/v1/bindings", &["delete", "get", "post"]),
     ("/v1/counters", &["get"]),
+    ("/v1/exemptions", &["delete", "get", "post"]),
     ("/v1/pause", &["delete", "post"]),
     ("/v1/reload", &["post"]),
     ("/v1/sources/{addr}", &["get"]),
@@ -40,7 +44,18 @@ fn handlers(path: &str) -> MethodRouter<Control> {
     match path {
         "/healthz" => get(documents::health),
         "/metrics" => get(documents::metrics),
-        "/v1/bans" => get(documents::bans),
+        "/v1/bans" => get(documents::bans)
+            .post(overrides::ban)
+            .delete(overrides::unban)
+            .layer(DefaultBodyLimit::max(LIST)),
+        "/v1/bindings" => get(documents::bindings)
+            .post(overrides::bind)
+            .delete(overrides::unbind)
+            .layer(DefaultBodyLimit::max(LIST)),
+        "/v1/exemptions" => get(documents::exemptions)
+            .post(overrides::exempt)
+            .delete(overrides::unexempt)
+            .layer(DefaultBodyLimit::max(LIST)),
         "/v1/counters" => get(documents::counters),
         "/v1/pause" => post(orders::pause).delete(orders::resume),
         "/v1/reload" => post(orders::reload),

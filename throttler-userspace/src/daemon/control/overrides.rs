@@ -1,0 +1,204 @@
+//! Bans, exemptions and bindings: `GET` lists, `POST` gives, `DELETE` takes back. To say a thing twice is to say it once.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::Control;
+use super::documents::query;
+use super::orders::{InForceReport, Order};
+use super::peer::Writer;
+use super::problem::Problem;
+use crate::daemon::desired::Change;
+use crate::overrides::{Entry, Kind};
+
+/// The body of a `POST`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Given {
+    /// One prefix or address, ...
+    source: Option<String>,
+    /// ... or many.
+    #[serde(default)]
+    sources: Vec<String>,
+    /// Of bindings.
+    plan: Option<String>,
+    /// `30s`, `10min`, ...; neither this nor `until`: until it is taken back.
+    #[serde(rename = "for")]
+    duration: Option<String>,
+    until: Option<Timestamp>,
+    reason: Option<String>,
+}
+
+/// The query of a `DELETE`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Taken {
+    source: String,
+}
+
+type Body = Result<Json<Given>, JsonRejection>;
+type Answer = Result<Json<InForceReport>, Problem>;
+
+pub(super) async fn ban(_: Writer, State(control): State<Control>, body: Body) -> Answer {
+    give(&control, Kind::Ban, body).await
+}
+
+pub(super) async fn exempt(_: Writer, State(control): State<Control>, body: Body) -> Answer {
+    give(&control, Kind::Exempt, body).await
+}
+
+pub(super) async fn bind(_: Writer, State(control): State<Control>, body: Body) -> Answer {
+    give(&control, Kind::Bind, body).await
+}
+
+type Asked = Result<Query<Taken>, QueryRejection>;
+
+pub(super) async fn unban(_: Writer, State(control): State<Control>, asked: Asked) -> Answer {
+    take(&control, Kind::Ban, asked).await
+}
+
+pub(super) async fn unexempt(_: Writer, State(control): State<Control>, asked: Asked) -> Answer {
+    take(&control, Kind::Exempt, asked).await
+}
+
+pub(super) async fn unbind(_: Writer, State(control): State<Control>, asked: Asked) -> Answer {
+    take(&control, Kind::Bind, asked).await
+}
+
+async fn give(control: &Control, kind: Kind, body: Body) -> Answer {
+    let Json(given) = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
+    let entries = given
+        .entries(kind, Timestamp::now())
+        .map_err(unprocessable)?;
+    let changes = entries.into_iter().map(Change::Give).collect();
+    let in_force = control.order(|reply| Order::Change(changes, reply)).await?;
+    Ok(InForceReport::of(in_force))
+}
+
+async fn take(control: &Control, kind: Kind, asked: Asked) -> Answer {
+    let source = prefix(&query(asked)?.source).map_err(unprocessable)?;
+    let changes = vec![Change::Take(kind, source)];
+    let in_force = control.order(|reply| Order::Change(changes, reply)).await?;
+    if in_force.iter().all(|one| one.changed == Some(0)) {
+        let what = match kind {
+            Kind::Ban => "banned",
+            Kind::Exempt => "exempt",
+            Kind::Bind => "bound to a plan",
+        };
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("no operator has said that {source} is {what}"),
+        ));
+    }
+    Ok(InForceReport::of(in_force))
+}
+
+fn unprocessable(detail: String) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+}
+
+fn prefix(text: &str) -> Result<IpNet, String> {
+    crate::cli::cidr(text).map_err(|error| format!("`source`: {error}"))
+}
+
+impl Given {
+    fn entries(self, kind: Kind, now: Timestamp) -> Result<Vec<Entry>, String> {
+        let until = self.end(now)?;
+        match (kind, &self.plan) {
+            (Kind::Bind, None) => return Err("a binding needs a `plan`".to_owned()),
+            (Kind::Ban | Kind::Exempt, Some(_)) => {
+                return Err("only bindings have a `plan`".to_owned());
+            }
+            _ => {}
+        }
+        let sources = self.source.iter().chain(&self.sources);
+        let entries = sources.map(|source| {
+            Ok(Entry {
+                kind,
+                source: prefix(source)?,
+                plan: self.plan.clone(),
+                until,
+                reason: self.reason.clone(),
+                since: now,
+            })
+        });
+        let entries = entries.collect::<Result<Vec<_>, String>>()?;
+        if entries.is_empty() {
+            return Err("name a `source`, or several in `sources`".to_owned());
+        }
+        Ok(entries)
+    }
+
+    fn end(&self, now: Timestamp) -> Result<Option<Timestamp>, String> {
+        match (&self.duration, self.until) {
+            (Some(_), Some(_)) => Err("`for` and `until` say the same: use one".to_owned()),
+            (Some(text), None) => {
+                let duration =
+                    crate::cli::duration(text).map_err(|error| format!("`for`: {error}"))?;
+                let end = now.checked_add(duration);
+                end.map(Some)
+                    .map_err(|_| format!("`for`: {text} ends beyond all time"))
+            }
+            (None, Some(until)) if until <= now => Err(format!("`until`: {until} is over")),
+            (None, until) => Ok(until),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(kind: Kind, body: &str) -> Result<Vec<Entry>, String> {
+        let given: Given = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        given.entries(kind, Timestamp::from_second(1_000).expect("a time"))
+    }
+
+    #[test]
+    fn an_end_is_said_one_way_or_not_at_all() {
+        let until = |body: &str| {
+            let entries = entries(Kind::Ban, body)?;
+            Ok::<_, String>(entries[0].until.map(Timestamp::as_second))
+        };
+        assert_eq!(until(r#"{"source":"192.0.2.1"}"#), Ok(None));
+        assert_eq!(
+            until(r#"{"source":"192.0.2.1","for":"10min"}"#),
+            Ok(Some(1_600))
+        );
+        assert_eq!(
+            until(r#"{"source":"192.0.2.1","until":"1970-01-01T01:00:00Z"}"#),
+            Ok(Some(3_600))
+        );
+        for bad in [
+            r#"{"source":"192.0.2.1","until":"1970-01-01T00:00:00Z"}"#,
+            r#"{"source":"192.0.2.1","for":"10min","until":"1970-01-01T01:00:00Z"}"#,
+            r#"{"source":"192.0.2.1","for":"soon"}"#,
+        ] {
+            assert!(until(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn who_and_what_have_to_be_said() {
+        assert_eq!(
+            entries(Kind::Ban, r#"{"sources":["192.0.2.0/24","2001:db8::/48"]}"#)
+                .map(|all| all.len()),
+            Ok(2)
+        );
+        assert!(entries(Kind::Bind, r#"{"source":"192.0.2.1","plan":"pro"}"#).is_ok());
+        for (kind, bad) in [
+            (Kind::Ban, "{}"),
+            (Kind::Ban, r#"{"source":"192.0.2.1/24"}"#),
+            (Kind::Ban, r#"{"source":"192.0.2.1","plan":"pro"}"#),
+            (Kind::Bind, r#"{"source":"192.0.2.1"}"#),
+            (Kind::Bind, r#"{"source":"192.0.2.1","paln":"pro"}"#),
+        ] {
+            assert!(entries(kind, bad).is_err(), "{bad}");
+        }
+    }
+}
