@@ -58,6 +58,9 @@ impl Entry {
     }
 }
 
+/// What rules have in common that are compiled as one: class, end and reason.
+type Alike<'a> = (Class, Option<Timestamp>, Option<&'a String>);
+
 /// All overrides: at most one of each kind a prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Book(BTreeMap<(Kind, IpNet), Entry>);
@@ -113,8 +116,7 @@ impl Book {
     pub fn rules(&self, plans: &[Plan], now: Timestamp) -> (Vec<SourceRule>, BTreeSet<String>) {
         let mut missing = BTreeSet::new();
         // Alike but for the prefix: one rule.
-        let mut alike: BTreeMap<(Class, Option<Timestamp>, Option<&String>), Vec<IpNet>> =
-            BTreeMap::new();
+        let mut alike: BTreeMap<Alike<'_>, Vec<IpNet>> = BTreeMap::new();
         for entry in self.0.values().filter(|entry| !entry.is_over(now)) {
             let class = entry.class();
             if let Class::Plan(plan) = &class
