@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, Permissions},
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixStream, process::CommandExt as _},
     path::Path,
     process::Command,
@@ -323,4 +323,34 @@ fn the_openapi_file_names_the_routes_and_no_others() {
         .map(|(path, methods)| (path, methods.to_vec()))
         .collect();
     assert_eq!(written, served);
+}
+
+#[test]
+fn events_are_told_as_they_come() {
+    let site = Site::start("control-events", FIVE_A_DAY, &[]);
+    let mut stream = UnixStream::connect(site.daemon.socket()).expect("a connection");
+    stream.set_read_timeout(Some(LONG)).expect("a deadline");
+    write!(stream, "GET /v1/events HTTP/1.1\r\nhost: throttler\r\n\r\n").expect("a request");
+    let mut answer = BufReader::new(stream);
+    let mut next = || {
+        let mut line = String::new();
+        answer.read_line(&mut line).expect("a line");
+        line
+    };
+    // The head comes at once: from here on nothing is missed.
+    assert_eq!(next(), "HTTP/1.1 200 OK\r\n");
+    assert_eq!(site.offer(address("192.0.2.1"), 7), 5);
+    let event = loop {
+        let line = next();
+        if line.starts_with('{') {
+            break line;
+        }
+    };
+    let event: Value = serde_json::from_str(&event).expect("JSON");
+    let fields = ["event", "source", "scope", "limit", "reason"].map(|key| event[key].clone());
+    assert_eq!(
+        fields,
+        ["refused", "192.0.2.1/32", "dns", "daily", "over_limit"],
+        "{event}"
+    );
 }

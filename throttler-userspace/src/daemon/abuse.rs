@@ -1,14 +1,17 @@
 //! The abuse log: a line an event.
 
+mod line;
 mod names;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use log::Level;
 use throttler_common::Reason;
 use throttler_common::abi::Event;
 use throttler_common::notice::Kind;
 
+pub(super) use self::line::Line;
 use self::names::Whom;
 use crate::compile::{Clock, Description};
 use crate::kernel::monotonic;
@@ -32,135 +35,61 @@ impl Names {
     }
 }
 
-/// Writes an event's line.
-pub(super) fn log(names: &Names, iface: &str, event: &Event) {
-    let Some(description) = names.of(event.generation) else {
-        return;
-    };
+/// An event's line.
+pub(super) fn line(names: &Names, iface: &str, event: &Event) -> Option<Line> {
+    let description = names.of(event.generation)?;
     let clock = monotonic::now();
     let whom = Whom::of(description, event, clock);
-    match Kind::from_index(event.kind) {
-        Some(Kind::Refusal) => refused(description, iface, event, &whom),
-        Some(Kind::Ban) => banned(description, iface, event, &whom, clock),
-        Some(Kind::Unban) => unbanned(iface, &whom),
-        Some(Kind::WiderBan) => prefix_banned(iface, event, &whom, clock),
-        Some(Kind::WiderUnban) => prefix_unbanned(iface, &whom),
-        Some(Kind::Pressure) => table_full(iface, event, &whom),
-        None => unknown(iface, event, &whom),
+    let kind = Kind::from_index(event.kind);
+    let (level, message) = match kind {
+        Some(Kind::Refusal) => (Level::Warn, "refused"),
+        Some(Kind::Ban) => (Level::Warn, "banned"),
+        // Told with the source's first packet after the ban.
+        Some(Kind::Unban) => (Level::Info, "unbanned"),
+        Some(Kind::WiderBan) => (Level::Warn, "banned prefix"),
+        Some(Kind::WiderUnban) => (Level::Info, "unbanned prefix"),
+        // The source is one of many: whoever came last.
+        Some(Kind::Pressure) => (Level::Warn, "table full"),
+        None => (
+            Level::Warn,
+            "an event of a kind that this version does not know",
+        ),
+    };
+    let mut line = Line::new(level, message, whom.time);
+    line.add("iface", iface);
+    line.add("source", whom.source);
+    line.add("scope", whom.scope);
+    if matches!(kind, Some(Kind::Refusal | Kind::Ban | Kind::Unban)) {
+        line.add("plan", whom.plan);
     }
-}
-
-fn refused(description: &Description, iface: &str, event: &Event, whom: &Whom) {
-    let Whom {
-        time,
-        source,
-        scope,
-        plan,
-    } = whom;
-    let (limit, rate) = names::limit(description, event);
-    log::warn!(
-        target: "throttler::abuse",
-        time, iface, source, scope, plan, limit, rate,
-        reason = reason(event),
-        refused = event.refused,
-        refused_total = event.refused_total,
-        retry_after_s = seconds(event.retry_after),
-        monitored = event.monitored != 0;
-        "refused"
-    );
-}
-
-fn banned(description: &Description, iface: &str, event: &Event, whom: &Whom, clock: Clock) {
-    let Whom {
-        time,
-        source,
-        scope,
-        plan,
-    } = whom;
-    let (limit, rate) = names::limit(description, event);
-    log::warn!(
-        target: "throttler::abuse",
-        time, iface, source, scope, plan, limit, rate,
-        reason = reason(event),
-        refused = event.refused,
-        times = event.bans,
-        for_s = seconds(event.retry_after),
-        until = until(event, clock),
-        monitored = event.monitored != 0;
-        "banned"
-    );
-}
-
-/// Told with the source's first packet after the ban.
-fn unbanned(iface: &str, whom: &Whom) {
-    let Whom {
-        time,
-        source,
-        scope,
-        plan,
-    } = whom;
-    log::info!(target: "throttler::abuse", time, iface, source, scope, plan; "unbanned");
-}
-
-fn prefix_banned(iface: &str, event: &Event, whom: &Whom, clock: Clock) {
-    let Whom {
-        time,
-        source,
-        scope,
-        ..
-    } = whom;
-    log::warn!(
-        target: "throttler::abuse",
-        time, iface, source, scope,
-        sources = event.refused,
-        times = event.bans,
-        for_s = seconds(event.retry_after),
-        until = until(event, clock);
-        "banned prefix"
-    );
-}
-
-fn prefix_unbanned(iface: &str, whom: &Whom) {
-    let Whom {
-        time,
-        source,
-        scope,
-        ..
-    } = whom;
-    log::info!(target: "throttler::abuse", time, iface, source, scope; "unbanned prefix");
-}
-
-/// The source is one of many: whoever came last.
-fn table_full(iface: &str, event: &Event, whom: &Whom) {
-    let Whom {
-        time,
-        source,
-        scope,
-        ..
-    } = whom;
-    log::warn!(
-        target: "throttler::abuse",
-        time, iface, source, scope,
-        refused = event.refused,
-        refused_total = event.refused_total,
-        monitored = event.monitored != 0;
-        "table full"
-    );
-}
-
-fn unknown(iface: &str, event: &Event, whom: &Whom) {
-    let Whom {
-        time,
-        source,
-        scope,
-        ..
-    } = whom;
-    log::warn!(
-        target: "throttler::abuse",
-        time, iface, source, scope,
-        kind = event.kind;
-        "an event of a kind that this version does not know"
-    );
+    if matches!(kind, Some(Kind::Refusal | Kind::Ban)) {
+        let (limit, rate) = names::limit(description, event);
+        line.add("limit", limit);
+        line.add("rate", rate);
+        line.add("reason", reason(event));
+    }
+    match kind {
+        Some(Kind::Refusal | Kind::Ban | Kind::Pressure) => line.add("refused", event.refused),
+        Some(Kind::WiderBan) => line.add("sources", event.refused),
+        None => line.add("kind", event.kind),
+        Some(Kind::Unban | Kind::WiderUnban) => {}
+    }
+    match kind {
+        Some(Kind::Refusal | Kind::Pressure) => line.add("refused_total", event.refused_total),
+        Some(Kind::Ban | Kind::WiderBan) => {
+            line.add("times", event.bans);
+            line.add("for_s", seconds(event.retry_after));
+            line.add("until", until(event, clock));
+        }
+        _ => {}
+    }
+    if kind == Some(Kind::Refusal) {
+        line.add("retry_after_s", seconds(event.retry_after));
+    }
+    if matches!(kind, Some(Kind::Refusal | Kind::Ban | Kind::Pressure)) {
+        line.add("monitored", event.monitored != 0);
+    }
+    Some(line)
 }
 
 fn reason(event: &Event) -> &'static str {

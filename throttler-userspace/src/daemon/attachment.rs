@@ -32,10 +32,6 @@ pub(super) fn attach_all(
     args: &RunArgs,
     config: &mut Config,
 ) -> Result<Vec<Attached>> {
-    // Before anything is made: a name that does not exist, a foreign program.
-    for iface in &args.iface {
-        interface::find(iface)?;
-    }
     for other in Pins::other_abis(&common.bpffs)? {
         log::warn!(
             "{} holds pins of another version ({other}), which are left alone: detach them with that version's tool",

@@ -21,8 +21,8 @@ use clap::{Args, ValueEnum};
 use self::signals::Signals;
 use crate::cli::Common;
 use crate::config::OnExit;
-use crate::kernel::checks;
 use crate::kernel::link::WantedMode;
+use crate::kernel::{checks, interface};
 
 /// Arguments of `run`.
 #[derive(Clone, Debug, Args)]
@@ -119,6 +119,10 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
     checks::privilege("run")?;
     checks::kernel()?;
     checks::bpffs(&common.bpffs)?;
+    // Before anything is made: a name that does not exist.
+    for iface in &args.iface {
+        interface::find(iface)?;
+    }
     let locks = lock::take_all(&common.state_dir, &args.iface)?;
     // Before anything is attached: an address that is taken must not leave a program behind.
     let listener = args.metrics_listen.map(metrics::bind).transpose()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result, bail};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::abuse::{self, Names};
@@ -50,6 +50,7 @@ async fn serve_local(
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut names = Vec::new();
+    let (told, _) = broadcast::channel(control::BACKLOG);
     for one in &mut attached {
         if let Some(trace) = one.trace.take() {
             tasks.spawn_local(events::trace(trace, stopped.clone()));
@@ -58,7 +59,8 @@ async fn serve_local(
         known.borrow_mut().push(one.description.clone());
         names.push(Rc::clone(&known));
         let ring = Ring::open(&one.pins)?;
-        tasks.spawn_local(read(one.pins.clone(), ring, known, stopped.clone()));
+        let reading = read(one.pins.clone(), ring, known, told.clone(), stopped.clone());
+        tasks.spawn_local(reading);
     }
     let reloaded = Arc::new(AtomicBool::new(true));
     if let Some(listener) = listener {
@@ -77,6 +79,8 @@ async fn serve_local(
             ifaces: args.iface.clone().into(),
             reloaded: Arc::clone(&reloaded),
             orders: orders.clone(),
+            told,
+            stopped: stopped.clone(),
         };
         tasks.spawn_local(control::serve(socket, control, stopped.clone()));
     }
@@ -129,14 +133,23 @@ async fn read(
     pins: Pins,
     mut ring: Ring,
     names: Rc<RefCell<Names>>,
+    told: broadcast::Sender<Arc<str>>,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<()> {
-    let log = |event: &_| abuse::log(&names.borrow(), &pins.iface, event);
+    let tell = |event: &_| {
+        if let Some(line) = abuse::line(&names.borrow(), &pins.iface, event) {
+            line.log();
+            if told.receiver_count() > 0 {
+                // The last one may have gone just now.
+                let _ = told.send(line.json().into());
+            }
+        }
+    };
     loop {
         tokio::select! {
-            read = ring.next(log) => read?,
+            read = ring.next(tell) => read?,
             _ = stopped.changed() => {
-                ring.drain(log);
+                ring.drain(tell);
                 return Ok(());
             }
         }

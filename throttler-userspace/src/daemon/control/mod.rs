@@ -2,6 +2,7 @@
 //! `docs/openapi.json` describes it; a test holds the two together.
 
 mod documents;
+mod events;
 mod listen;
 mod orders;
 mod overrides;
@@ -15,8 +16,9 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result};
 use tokio::net::UnixListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
+pub(super) use self::events::BACKLOG;
 pub(super) use self::listen::{Socket, bind};
 pub(super) use self::orders::Order;
 use self::peer::Peer;
@@ -32,6 +34,10 @@ pub(super) struct Control {
     pub(super) reloaded: Arc<AtomicBool>,
     /// To the daemon's loop, which alone changes the policy.
     pub(super) orders: mpsc::Sender<Order>,
+    /// Every event from here on.
+    pub(super) told: broadcast::Sender<Arc<str>>,
+    /// Ends streams.
+    pub(super) stopped: watch::Receiver<bool>,
 }
 
 /// Serves the socket until told to stop; requests under way are answered first.

@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::Control;
 use super::problem::Problem;
-use super::{documents, orders, overrides};
+use super::{documents, events, orders, overrides};
 
 /// Requests are a line or two.
 const BODY: usize = 64 * 1024;
@@ -15,12 +15,13 @@ const BODY: usize = 64 * 1024;
 const LIST: usize = 64 * 1024 * 1024;
 
 /// Every path with its methods, as `docs/openapi.json` has them.
-pub const PATHS: [(&str, &[&str]); 10] = [
+pub const PATHS: [(&str, &[&str]); 11] = [
     ("/healthz", &["get"]),
     ("/metrics", &["get"]),
     ("/v1/bans", &["delete", "get", "post"]),
     ("/v1/bindings", &["delete", "get", "post"]),
     ("/v1/counters", &["get"]),
+    ("/v1/events", &["get"]),
     ("/v1/exemptions", &["delete", "get", "post"]),
     ("/v1/pause", &["delete", "post"]),
     ("/v1/reload", &["post"]),
@@ -52,6 +53,7 @@ fn handlers(path: &str) -> MethodRouter<Control> {
             .post(overrides::bind)
             .delete(overrides::unbind)
             .layer(DefaultBodyLimit::max(LIST)),
+        "/v1/events" => get(events::events),
         "/v1/exemptions" => get(documents::exemptions)
             .post(overrides::exempt)
             .delete(overrides::unexempt)
