@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::kernel::load::{self, Reuse};
 use crate::kernel::pins::Pins;
 use crate::kernel::tables::Tables;
-use crate::kernel::{interface, link, monotonic, publish};
+use crate::kernel::{link, monotonic, publish};
 use crate::overrides::{self, Book};
 
 /// One interface that is enforced.
