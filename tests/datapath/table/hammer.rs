@@ -67,6 +67,8 @@ struct Hammer {
     program: OwnedFd,
     settings: Map<u32, u64>,
     admitted: Map<u32, u64>,
+    /// Which program it is aimed at: the kernel forgets that once nobody has the map open.
+    _aim: Map<u32, u32>,
     _link: OwnedFd,
     _netns: Netns,
 }
@@ -119,6 +121,7 @@ impl Hammer {
             program,
             settings,
             admitted,
+            _aim: aim,
             _link: link,
             _netns: netns,
         }
@@ -233,10 +236,9 @@ fn batch(rounds: u64, seen: &mut Seen) {
     // Whoever finds no way shares its prefix's bucket, and has its own once it has a way.
     assert!(above <= stats.newcomers, "{above} too many, {stats:?}");
     let totals = totals(&program);
-    assert!(
-        totals[&Reason::Banned] > 0 && totals[&Reason::GlobalLimit] > 0,
-        "{totals:?}"
-    );
+    for reason in [Reason::Banned, Reason::GlobalLimit] {
+        assert!(totals.contains_key(&reason), "{totals:?}, {stats:?}");
+    }
     seen.rounds += rounds;
     seen.newcomers += stats.newcomers;
     seen.contended += stats.contended;
@@ -248,7 +250,7 @@ fn batch(rounds: u64, seen: &mut Seen) {
 #[test]
 fn two_cpus_hammer_a_set_and_admit_nobody_too_much() {
     let begin = Instant::now();
-    let (rounds, most) = (setting("THROTTLER_ROUNDS", 24_000), ADMITTED / COUNTED);
+    let (rounds, most) = (setting("THROTTLER_ROUNDS", 4_000), ADMITTED / COUNTED);
     let mut seen = Seen::default();
     while seen.rounds < rounds {
         batch((rounds - seen.rounds).min(most as u64), &mut seen);

@@ -46,7 +46,7 @@ const NOTED: u64 = u64::MAX;
 static HAMMER_TARGET: ProgramArray<1> = ProgramArray::new();
 /// What [`setting`] names.
 #[btf_map]
-static HAMMER_SETTINGS: Array<u64, { setting::COUNT }> = Array::new();
+static HAMMER_SETTINGS: Array<u64, { setting::ARRIVED + 1 }> = Array::new();
 /// Sources: address, then destination port and scope in 16 bits each.
 #[btf_map]
 static HAMMER_SOURCES: Array<u64, SOURCES> = Array::new();

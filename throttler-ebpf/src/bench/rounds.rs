@@ -25,6 +25,4 @@ pub(crate) mod setting {
     pub(crate) const SHARE: usize = 6;
     /// How often a CPU was done with a round. Written by the program.
     pub(crate) const ARRIVED: usize = 7;
-    /// How many there are.
-    pub(crate) const COUNT: usize = 8;
 }
