@@ -22,12 +22,13 @@ pub(super) fn steps(effort: Effort) -> Vec<Step> {
         })
     };
     vec![
-        // One more change of CPU everywhere, to as many orders as take about a quarter of an hour each.
+        // One more change of CPU everywhere, to as many orders as take minutes each.
         of_common(
             "loom",
-            long(&[("THROTTLER_CHANGES", "1"), ("THROTTLER_ORDERS", "10000000")]),
+            long(&[("THROTTLER_CHANGES", "1"), ("THROTTLER_ORDERS", "2000000")]),
         ),
-        of_common("shuttle", long(&[("THROTTLER_SCHEDULES", "1000000")])),
+        // Six shapes, half of the schedules random and half PCT: a million in all.
+        of_common("shuttle", long(&[("THROTTLER_SCHEDULES", "90000")])),
         of_common("table", long(&[("PROPTEST_CASES", "100000")])),
         Step::Tests(Tests {
             package: "throttler-userspace",
