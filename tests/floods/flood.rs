@@ -40,9 +40,10 @@ pub(crate) fn max_sources() -> u64 {
     setting("THROTTLER_MAX_SOURCES", 16_384)
 }
 
-/// Whether an honest source sends one packet before the flood and none in it: nothing but its debt keeps its place.
+/// Whether an honest source sends before the flood only. A patient one then sends once: nothing but its debt keeps its
+/// place. A quick one has soon paid: nothing but that it was seen twice keeps its place (`header::KEPT`).
 pub(crate) fn is_silent(number: u64) -> bool {
-    number.is_multiple_of(8)
+    number % 8 < 2
 }
 
 /// Sends a flood past sources that are known, then more of it past some that are not, and judges what became of them.
@@ -57,8 +58,8 @@ pub(crate) fn run(kind: Kind) {
     let mut site = Site::start(&policy, &scopes.collect::<Vec<_>>());
     let known = (0..honest).flat_map(|number| {
         let packets = match (is_silent(number), is_quick(number)) {
-            (true, _) => 1,
             (_, true) => 3,
+            (true, _) => 1,
             _ => 1 + number % BEFORE,
         };
         std::iter::repeat_n(ground.honest(number), packets as usize)
