@@ -1,9 +1,6 @@
 //! One flood: who sends what, and when.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
     ground::{GREEDY, Ground, Source},
@@ -69,7 +66,6 @@ pub(crate) fn run(kind: Kind) {
     send(&mut site, kind, 0, known.chain(over));
 
     let judge = Judge::new(&mut site, kind, ground);
-    let begin = Instant::now();
     let mut sources = ground.spoofed();
     let rounds = (spoofed / A_ROUND).clamp(10, ROUNDS);
     let turns = (0..rounds * honest).map(|turn| turn % honest);
@@ -96,7 +92,7 @@ pub(crate) fn run(kind: Kind) {
         }
     }
     let seen = judge.known(&mut site, awake.len() as u64, spoofed);
-    let seconds = begin.elapsed().as_secs_f64();
+    let seconds = judge.begin.elapsed().as_secs_f64();
 
     let newcomers = (0..NEWCOMER_ROUNDS * honest).map(|turn| ground.newcomer(turn % honest));
     let newcomers: Vec<Source> = newcomers.collect();
@@ -111,7 +107,7 @@ pub(crate) fn run(kind: Kind) {
         }
     }
     let passed = judge.newcomers(&mut site, &seen);
-    let cost = judge.daemon(&mut site, middle, begin.elapsed().as_secs_f64());
+    let cost = judge.daemon(&mut site, middle);
     println!(
         "floods: {kind:?}: {} spoofed sources in {seconds:.1} s, {} of their packets refused (table_full), {} lost on \
          the link; known sources: {} of their packets passed; newcomers: {}; {cost}",

@@ -13,8 +13,8 @@ const V6: u64 = 0x2001_0db8_0000_0000;
 const V6_FLOOD: u64 = 0x2600_0000_0000_0000;
 /// Hosts of a /24.
 const V4_HOSTS: u64 = 1 << 8;
-/// Spoofed /64s of a /48 at most, so that the honest ones fit beside them.
-const V6_SPOOFED: u64 = 60_000;
+/// Spoofed /64s of a /48.
+const V6_SPOOFED: u64 = 8_000;
 /// Networks of honest sources, where the flood does not ask for more.
 const FEW: u64 = 8;
 /// An odd prime: multiplication by it permutes the numbers below any bound that is no multiple of it.
@@ -96,7 +96,10 @@ impl Ground {
         let far = (0..=u64::from(u32::MAX)).map(move |number| self.far(number));
         let far = far.filter(move |_| near.is_none()).flatten();
         let total = self.nets * self.scopes * near.unwrap_or(0);
-        assert!(total % SCATTER != 0 || total == 0, "some would come twice");
+        assert!(
+            total == 0 || !total.is_multiple_of(SCATTER),
+            "some would come twice"
+        );
         let near = (0..total).map(move |number| {
             let number = (u128::from(number) * u128::from(SCATTER) % u128::from(total)) as u64;
             let (net, rest) = (number % self.nets, number / self.nets);

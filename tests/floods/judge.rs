@@ -3,7 +3,12 @@
 //! Honest packets are a byte longer than the flood's, so that the program's own counters of packets and bytes say how
 //! many of them it passed and refused, whatever the link lost.
 
-use throttler_common::{Reason, Verdict, abi::SlotRecord};
+use std::time::Instant;
+
+use throttler_common::{
+    Reason, Verdict,
+    abi::{SlotRecord, Stats},
+};
 use throttler_lab::Counters;
 
 use crate::{
@@ -15,7 +20,7 @@ use crate::{
 };
 
 /// KiB by which the daemon may grow.
-pub(crate) const FLAT: u64 = 2_048;
+pub(crate) const FLAT: u64 = 256;
 /// Events of one CPU in a second, at most (throttler-ebpf/src/slots.rs).
 const EVENTS: u64 = 4_096;
 
@@ -26,8 +31,10 @@ pub(crate) struct Judge {
     before: Counters,
     honest: Vec<SlotRecord>,
     greedy: Vec<SlotRecord>,
-    claimed: u64,
+    stats: Stats,
     memory: u64,
+    /// When the flood began.
+    pub(crate) begin: Instant,
 }
 
 /// What became of it.
@@ -50,8 +57,9 @@ impl Judge {
             before,
             honest: records(site, (0..ground.honest).map(|number| ground.honest(number))),
             greedy: records(site, (0..GREEDY).map(|number| ground.greedy(number))),
-            claimed: site.claimed(),
+            stats: site.stats(),
             memory: site.memory(),
+            begin: Instant::now(),
         };
         for greedy in &judge.greedy {
             let counted = (greedy.passed.packets, greedy.dropped.packets);
@@ -101,11 +109,21 @@ impl Judge {
         seen
     }
 
-    /// That the table was really fought for.
+    /// That the table was really fought for, by as many sources as there were packets.
     fn pressed(&self, site: &Site, seen: &Seen) {
-        let claimed = site.claimed() - self.claimed;
+        let stats = site.stats();
+        let claimed = stats.claimed - self.stats.claimed;
+        let turned_away = seen.table_full + stats.contended - self.stats.contended;
+        let admitted = claimed + stats.newcomers - self.stats.newcomers;
+        // A source that had come before would have been found: it takes no other way, nor is it a newcomer. Under
+        // pressure prefixes take ways as well, and are among these.
+        assert!(
+            admitted + turned_away >= seen.spoofed,
+            "{admitted} were new, and {turned_away} turned away, of {}",
+            seen.spoofed
+        );
         if self.kind.is_soon_paid() {
-            assert!(claimed * 100 >= seen.spoofed * 95, "{claimed} ways given");
+            assert!(seen.table_full * 20 <= seen.spoofed, "{:#?}", seen.after);
         } else {
             let room = max_sources();
             assert!(
@@ -114,6 +132,11 @@ impl Judge {
             );
             assert!(claimed * 10 >= room * 9, "{claimed} ways given of {room}");
             assert!(seen.table_full > 0, "no pressure: {:#?}", seen.after);
+            // A sixteenth of the room a second, and as much at once.
+            let share = room as f64 / 16.0;
+            let most = share * (self.begin.elapsed().as_secs_f64() + 1.0) + 1.0;
+            let newcomers = stats.newcomers - self.stats.newcomers;
+            assert!(newcomers as f64 <= most, "{newcomers} newcomers of {most}");
         }
     }
 
@@ -161,7 +184,7 @@ impl Judge {
     }
 
     /// The daemon took no more memory, and said no more than it may; in words.
-    pub(crate) fn daemon(&self, site: &mut Site, middle: u64, seconds: f64) -> String {
+    pub(crate) fn daemon(&self, site: &mut Site, middle: u64) -> String {
         if !self.kind.is_soon_paid() {
             let told = site
                 .daemon
@@ -169,9 +192,9 @@ impl Judge {
             told.expect("the pressure is told of");
         }
         let end = site.settled();
+        let events = bounded(site, &end, self.begin.elapsed().as_secs_f64());
         let memory = [self.memory, middle, site.memory()];
         flat(memory);
-        let events = bounded(site, &end, seconds);
         format!("memory {memory:?} KiB; {events}")
     }
 
@@ -205,13 +228,8 @@ pub(crate) fn bounded(site: &Site, counters: &Counters, seconds: f64) -> String 
     let most = EVENTS * cpus * (seconds.ceil() as u64 + 1);
     let events = counters.events_sent + counters.events_lost;
     assert!(events <= most, "{events} events in {seconds} s");
-    // What was sent before the counters were read has been, or will be, told of in a line each.
-    let lines = site.daemon.stderr_lines();
-    let lines = lines.iter().filter(|line| line.contains("source=")).count() as u64;
-    assert!(
-        lines <= counters.events_sent,
-        "{lines} lines of {events} events"
-    );
+    // Each that was sent becomes a line; none waits for longer.
+    let lines = site.told(counters.events_sent);
     format!(
         "{events} events, {} lost, {lines} lines",
         counters.events_lost

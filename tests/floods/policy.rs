@@ -32,7 +32,7 @@ pub(crate) fn text(kind: Kind, ground: &Ground, max_sources: u64) -> String {
     let mut text = format!("[throttler]\nmax_sources = {max_sources}\n");
     let unit = kind.unit();
     let rate = if kind.is_soon_paid() {
-        "100/s".to_owned()
+        "1000/s".to_owned()
     } else {
         format!("{BURST}/day")
     };

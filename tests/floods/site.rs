@@ -1,9 +1,14 @@
 //! A daemon in a lab, and what is read of it: counters of the program, places in its table, its memory.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use throttler::kernel::{pins::Pins, publish, tables::Tables};
-use throttler_common::abi::{Addr, SlotRecord};
+use throttler_common::abi::{Addr, SlotRecord, Stats};
 use throttler_lab::{Counters, Daemon, Lab, Volley, topology::SERVER_IFACE};
 
 use crate::ground::Source;
@@ -75,10 +80,33 @@ impl Site {
         self.tables.sources.get(family, &addr, scope)
     }
 
-    /// Ways given to sources so far.
-    pub(crate) fn claimed(&self) -> u64 {
+    /// Ways given, newcomers passed without one, and packets refused as contended, over all CPUs.
+    pub(crate) fn stats(&self) -> Stats {
         let values = self.tables.stats.get_per_cpu(&0).expect("statistics");
-        values.iter().map(|one| one.claimed).sum()
+        values.iter().fold(Stats::default(), |sum, one| Stats {
+            contended: sum.contended + one.contended,
+            claimed: sum.claimed + one.claimed,
+            newcomers: sum.newcomers + one.newcomers,
+            ..sum
+        })
+    }
+
+    /// Lines of the abuse log, once there are as many as events were sent.
+    pub(crate) fn told(&self, events: u64) -> u64 {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let lines = self.daemon.stderr_lines();
+            let lines = lines.iter().filter(|line| line.contains("source=")).count() as u64;
+            assert!(lines <= events, "{lines} lines of {events} events");
+            if lines == events {
+                return lines;
+            }
+            assert!(
+                Instant::now() < end,
+                "only {lines} lines of {events} events"
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// KiB that the daemon has of its own: without files and the maps that it has mapped.
