@@ -112,11 +112,12 @@ impl Site {
     /// KiB that the daemon has of its own: without files and the maps that it has mapped.
     pub(crate) fn memory(&self) -> u64 {
         let pid = self.daemon.pid().expect("a running daemon");
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
-        let line = status
+        // Counted page by page; RssAnon of its status may be as many pages off as CPUs keep to themselves.
+        let smaps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("its memory");
+        let line = smaps
             .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"));
+            .find_map(|line| line.strip_prefix("Anonymous:"));
         let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        size.and_then(|size| size.parse().ok()).expect("RssAnon")
+        size.and_then(|size| size.parse().ok()).expect("Anonymous")
     }
 }
