@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// KiB by which the daemon may grow.
-pub(crate) const FLAT: u64 = 256;
+pub(crate) const FLAT: u64 = 128;
 /// Events of one CPU in a second, at most (throttler-ebpf/src/slots.rs).
 const EVENTS: u64 = 4_096;
 
@@ -132,6 +132,10 @@ impl Judge {
             );
             assert!(claimed * 10 >= room * 9, "{claimed} ways given of {room}");
             assert!(seen.table_full > 0, "no pressure: {:#?}", seen.after);
+            assert_eq!(
+                site.pressure(),
+                (stats.newcomers, seen.after.reason_total("table_full").0)
+            );
             // A sixteenth of the room a second, and as much at once.
             let share = room as f64 / 16.0;
             let most = share * (self.begin.elapsed().as_secs_f64() + 1.0) + 1.0;

@@ -91,6 +91,19 @@ impl Site {
         })
     }
 
+    /// What the CLI says of newcomers under pressure: packets passed, and refused.
+    pub(crate) fn pressure(&self) -> (u64, u64) {
+        let dump = self
+            .daemon
+            .json(&["dump", "counters", "-o", "json"])
+            .expect("counters");
+        let count = |name: &str| {
+            let count = dump["interfaces"][0]["pressure"][name].as_u64();
+            count.unwrap_or_else(|| panic!("no pressure in {dump}"))
+        };
+        (count("passed"), count("refused"))
+    }
+
     /// Lines of the abuse log, once there are as many as events were sent.
     pub(crate) fn told(&self, events: u64) -> u64 {
         let end = Instant::now() + PATIENCE;
