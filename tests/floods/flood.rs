@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::{
     ground::{GREEDY, Ground, Source},
     judge::{self, Judge},
-    kind::Kind,
+    kind::{Kind, Template},
     policy::{self, BURST, is_quick},
     setting::setting,
     site::Site,
@@ -49,7 +49,13 @@ pub(crate) fn run(kind: Kind) {
     let spoofed = spoofed();
     let honest = setting("THROTTLER_HONEST", 1_000);
     let more = spoofed / 10;
-    let ground = Ground::new(kind, spoofed + more, honest);
+    // The known sources come into a table that is half full: some of them lie in their second set, all find a place.
+    let early = if kind.is_soon_paid() {
+        0
+    } else {
+        max_sources() / 2
+    };
+    let ground = Ground::new(kind, early + spoofed + more, honest);
     let policy = policy::text(kind, &ground, max_sources());
     let scopes = (0..ground.scopes).map(|scope| policy::scope_name(&ground, scope));
     let mut site = Site::start(&policy, &scopes.collect::<Vec<_>>());
@@ -63,10 +69,15 @@ pub(crate) fn run(kind: Kind) {
     });
     let greedy = (0..GREEDY).map(|number| ground.greedy(number));
     let over = greedy.flat_map(|greedy| std::iter::repeat_n(greedy, (BURST + OVER) as usize));
-    send(&mut site, kind, 0, known.chain(over));
+    let mut sources = ground.spoofed();
+    send(
+        &mut site,
+        kind.spoofed(),
+        sources.by_ref().take(early as usize),
+    );
+    send(&mut site, kind.honest(0), known.chain(over));
 
     let judge = Judge::new(&mut site, kind, ground);
-    let mut sources = ground.spoofed();
     let rounds = (spoofed / A_ROUND).clamp(10, ROUNDS);
     let turns = (0..rounds * honest).map(|turn| turn % honest);
     let awake = turns.filter(|number| !is_silent(*number));
@@ -119,8 +130,7 @@ pub(crate) fn run(kind: Kind) {
     );
 }
 
-fn send(site: &mut Site, kind: Kind, longer: usize, sources: impl Iterator<Item = Source>) {
-    let mut template = kind.honest(longer);
+fn send(site: &mut Site, mut template: Template, sources: impl Iterator<Item = Source>) {
     for source in sources {
         site.volley.push(template.of(source)).expect("a frame");
     }

@@ -130,7 +130,7 @@ impl Judge {
                 seen.spoofed > 2 * room,
                 "the flood is too small for the table"
             );
-            assert!(claimed * 10 >= room * 9, "{claimed} ways given of {room}");
+            assert!(stats.claimed * 10 >= room * 9, "{stats:?}");
             assert!(seen.table_full > 0, "no pressure: {:#?}", seen.after);
             assert_eq!(
                 site.pressure(),
