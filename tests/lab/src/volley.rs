@@ -1,21 +1,30 @@
 //! Raw frames by the million: gathered, and sent many a system call.
 
 use std::{
+    fs::File,
     io,
     net::UdpSocket,
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::fs::FileExt},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{sys, topology::Lab, traffic};
+use crate::{
+    link, sys,
+    topology::{Lab, SERVER_IFACE},
+    traffic,
+};
 
 /// A link that takes no frame for so long is broken.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Sends frames in the order in which they were pushed; what is not flushed is lost with it.
+/// Frames that may be under way. A veth's ring has room for 256, and Linux before 6.16 loses what does not fit.
+const WINDOW: u64 = 128;
+
+/// Sends frames in the order in which they were pushed, as fast as the server takes them in: nobody else may send to it
+/// meanwhile. What is not flushed is lost with it.
 #[derive(Debug)]
 pub struct Volley {
     socket: UdpSocket,
@@ -23,6 +32,11 @@ pub struct Volley {
     /// Where each frame ends.
     ends: Vec<usize>,
     sent: u64,
+    /// The server's `/proc/net/dev`.
+    gauge: File,
+    /// What the server had taken in before, and when last asked.
+    before: u64,
+    taken: u64,
 }
 
 impl Volley {
@@ -31,12 +45,19 @@ impl Volley {
     /// # Errors
     /// If the kernel refuses the socket.
     pub fn new(lab: &Lab) -> Result<Self> {
-        Ok(Self {
+        let gauge = lab.server().run(|| File::open("/proc/thread-self/net/dev"));
+        let mut volley = Self {
             socket: traffic::raw_socket(lab)?,
             bytes: Vec::new(),
             ends: Vec::with_capacity(sys::mmsg::MOST),
             sent: 0,
-        })
+            gauge: gauge.context("cannot open /proc/thread-self/net/dev")?,
+            before: 0,
+            taken: 0,
+        };
+        volley.before = volley.ask()?;
+        volley.taken = volley.before;
+        Ok(volley)
     }
 
     /// Takes a frame on, and sends all that are waiting once they fill a call.
@@ -82,7 +103,33 @@ impl Volley {
         }
         self.bytes.clear();
         self.ends.clear();
+        self.keep_pace()
+    }
+
+    /// Waits until few enough frames are under way.
+    fn keep_pace(&mut self) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        while self.before + self.sent >= self.taken + WINDOW {
+            self.taken = self.ask()?;
+            ensure!(
+                Instant::now() < end,
+                "the server took in {} of {} frames",
+                self.taken - self.before,
+                self.sent
+            );
+            thread::yield_now();
+        }
         Ok(())
+    }
+
+    /// Frames that the server has taken in.
+    fn ask(&self) -> Result<u64> {
+        let mut text = [0; 4096];
+        let length = self.gauge.read_at(&mut text, 0);
+        let length = length.context("cannot read /proc/thread-self/net/dev")?;
+        let table = String::from_utf8_lossy(&text[..length]);
+        let stats = link::parse_stats(&table, SERVER_IFACE);
+        Ok(stats.context("the server's interface has gone")?.rx_packets)
     }
 
     /// Frames put on the link so far.
