@@ -14,7 +14,7 @@ const V6_FLOOD: u64 = 0x2600_0000_0000_0000;
 /// Hosts of a /24.
 const V4_HOSTS: u64 = 1 << 8;
 /// Spoofed /64s of a /48.
-const V6_SPOOFED: u64 = 8_000;
+const V6_SPOOFED: u64 = 2_000;
 /// Networks of honest sources, where the flood does not ask for more.
 const FEW: u64 = 8;
 /// An odd prime: multiplication by it permutes the numbers below any bound that is no multiple of it.

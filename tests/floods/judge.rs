@@ -228,8 +228,7 @@ pub(crate) fn flat(memory: [u64; 3]) {
 
 /// That events, and so the lines of the abuse log, are as few as the program promises; in words.
 pub(crate) fn bounded(site: &Site, counters: &Counters, seconds: f64) -> String {
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-    let most = EVENTS * cpus * (seconds.ceil() as u64 + 1);
+    let most = EVENTS * site.telling_cpus() * (seconds.ceil() as u64 + 1);
     let events = counters.events_sent + counters.events_lost;
     assert!(events <= most, "{events} events in {seconds} s");
     // Each that was sent becomes a line; none waits for longer.

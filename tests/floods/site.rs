@@ -91,6 +91,15 @@ impl Site {
         })
     }
 
+    /// How many CPUs have told of anything.
+    pub(crate) fn telling_cpus(&self) -> u64 {
+        let values = self.tables.stats.get_per_cpu(&0).expect("statistics");
+        let told = values
+            .iter()
+            .filter(|one| one.events_sent + one.events_lost > 0);
+        told.count() as u64
+    }
+
     /// What the CLI says of newcomers under pressure: packets passed, and refused.
     pub(crate) fn pressure(&self) -> (u64, u64) {
         let dump = self
