@@ -91,7 +91,9 @@ impl Level {
     }
 
     fn pass(&mut self, nanos: u64) {
-        self.now = self.full.min(self.now + i128::from(nanos) * TICKS * self.count);
+        self.now = self
+            .full
+            .min(self.now + i128::from(nanos) * TICKS * self.count);
     }
 
     fn is_full(&self) -> bool {
@@ -102,7 +104,8 @@ impl Level {
     fn wait(&self, level: i128) -> Option<u64> {
         let missing = (level - self.now).max(0);
         let rate = self.count * TICKS;
-        (level <= self.full).then(|| u64::try_from((missing + rate - 1) / rate).expect("at most 366 days"))
+        (level <= self.full)
+            .then(|| u64::try_from((missing + rate - 1) / rate).expect("at most 366 days"))
     }
 }
 
@@ -195,7 +198,10 @@ impl Bucket {
         // Whole packets and connections are kept as such.
         let (whole, part) = match self.spec.unit {
             Unit::Bytes => (0, self.slow.now),
-            _ => (self.slow.now / self.slow.ticks, self.slow.now % self.slow.ticks),
+            _ => (
+                self.slow.now / self.slow.ticks,
+                self.slow.now % self.slow.ticks,
+            ),
         };
         let part = scaled(part);
         let rounded = part - part / CONVERSION - 1 - CONVERSION_TICKS * next.slow.count;

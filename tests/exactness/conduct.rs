@@ -27,7 +27,11 @@ impl Conduct {
         let Some(abuse) = abuse else { return };
         let at = now / STEP;
         let steps = |nanos: u64| nanos.div_ceil(STEP);
-        if self.refusals.first().is_some_and(|first| at >= first + steps(abuse.within)) {
+        if self
+            .refusals
+            .first()
+            .is_some_and(|first| at >= first + steps(abuse.within))
+        {
             self.refusals.clear();
         }
         self.refusals.push(at);
@@ -37,7 +41,9 @@ impl Conduct {
         self.refusals.clear();
         let longest = steps(abuse.ban_max);
         let forgiven = at.saturating_sub(self.until) / longest;
-        self.doublings = self.doublings.saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX));
+        self.doublings = self
+            .doublings
+            .saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX));
         let first = u128::from(steps(abuse.ban_for));
         let length = (first << self.doublings.min(60)).min(u128::from(longest));
         self.doublings += 1;

@@ -31,8 +31,30 @@ const PERIODS: [(&str, u64); 12] = [
     ("366d", 366 * DAY),
 ];
 const COUNTS: [&str; 24] = [
-    "1", "2", "3", "5", "7", "10", "13", "20", "60", "97", "100", "500", "999", "1000", "12345", "0.5", "2.5", "0.125",
-    "3.333", "0.01", "7000000", "999999937", "1000000000", "64000000.7",
+    "1",
+    "2",
+    "3",
+    "5",
+    "7",
+    "10",
+    "13",
+    "20",
+    "60",
+    "97",
+    "100",
+    "500",
+    "999",
+    "1000",
+    "12345",
+    "0.5",
+    "2.5",
+    "0.125",
+    "3.333",
+    "0.01",
+    "7000000",
+    "999999937",
+    "1000000000",
+    "64000000.7",
 ];
 const BYTES: [(&str, i128); 12] = [
     ("1000", 1),
@@ -83,7 +105,9 @@ fn rate(rng: &mut Rng, unit: Unit, longest: u64, least: u64) -> Rate {
             continue;
         }
         let largest = i128::from(longest) * made.count / made.per;
-        let largest = u64::try_from(largest).unwrap_or(u64::MAX).min(10_000_000_000);
+        let largest = u64::try_from(largest)
+            .unwrap_or(u64::MAX)
+            .min(10_000_000_000);
         if largest < least {
             continue;
         }
@@ -232,7 +256,10 @@ fn rules(rng: &mut Rng, policy: &mut Policy, now: u64, span: u64) {
 pub(crate) fn another(rng: &mut Rng, policy: &Policy, now: u64, span: u64) -> Policy {
     let mut next = policy.clone();
     for scope in &mut next.scopes {
-        for (limits, longest, least) in [(&mut scope.limits, LONGEST, 1), (&mut scope.global, LONGEST_GLOBAL, 2)] {
+        for (limits, longest, least) in [
+            (&mut scope.limits, LONGEST, 1),
+            (&mut scope.global, LONGEST_GLOBAL, 2),
+        ] {
             for limit in limits {
                 if rng.one_in(2) {
                     limit.rate = rate(rng, limit.unit, longest, least);

@@ -22,7 +22,9 @@ pub(crate) fn holds(log: &Log, (count, per): (i128, i128), burst: u64) -> Result
         before += i128::from(*units);
         let most = i128::from(burst) * per;
         if before * per - refilled - least > most {
-            return Err(format!("admission {index} at {at}: more than {burst} and {count} in {per} ns"));
+            return Err(format!(
+                "admission {index} at {at}: more than {burst} and {count} in {per} ns"
+            ));
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ const CASES_A_PROGRAM: u64 = 32;
 /// What the silences of a case may take in all.
 const BUDGET: u64 = 20 * 86_400 * SECOND;
 /// Of all arrivals, those that the rounding of a rate may delay: one in so many, at most.
-const DELAYED: u64 = 100;
+const DELAYED: u64 = 1_000;
 
 /// What was tried.
 #[derive(Default)]
@@ -75,7 +75,13 @@ impl Case<'_> {
 
     /// One packet: what the reference allows, what the program does.
     fn step(&mut self, arrivals: &mut Arrivals, tried: &mut Tried) -> Result<(), String> {
-        let scopes = self.reference.policy().scopes.iter().filter(|s| s.port.is_some()).count();
+        let scopes = self
+            .reference
+            .policy()
+            .scopes
+            .iter()
+            .filter(|s| s.port.is_some())
+            .count();
         let scope = self.rng.below(scopes as u64) as usize;
         let pace = self.pace(scope);
         arrivals.turn(self.rng, SOURCES, &pace);
@@ -87,14 +93,25 @@ impl Case<'_> {
         };
         let port = self.reference.policy().scopes[scope].port.expect("a scope");
         let most = self.rng.pick(&[0, 100, 1_472, 9_000]);
-        let packet = Packet::draw(self.rng, (source, self.addresses[source]), (scope, port), most);
+        let packet = Packet::draw(
+            self.rng,
+            (source, self.addresses[source]),
+            (scope, port),
+            most,
+        );
         let verdict = self.reference.judge(&packet, self.now)?;
         let answer = self.program.run(self.now, &packet.frame);
         let expected = |outcome: &Outcome| expected(self.reference.policy(), scope, *outcome);
-        let found = verdict.allowed.iter().find(|outcome| expected(outcome) == answer);
+        let found = verdict
+            .allowed
+            .iter()
+            .find(|outcome| expected(outcome) == answer);
         let Some(outcome) = found.copied() else {
             let allowed: Vec<_> = verdict.allowed.iter().map(expected).collect();
-            return Err(format!("source {source} at {}: {answer:?}, not {allowed:?}", self.now));
+            return Err(format!(
+                "source {source} at {}: {answer:?}, not {allowed:?}",
+                self.now
+            ));
         };
         self.reference.follow(&packet, &verdict, outcome, self.now);
         self.last = (outcome, self.reference.waits(&packet, outcome));
@@ -139,7 +156,11 @@ fn expected(policy: &Policy, scope: usize, outcome: Outcome) -> Answer {
     };
     let drops = reason.verdict() == throttler_common::Verdict::Drop;
     Answer {
-        reason: if drops && owner.monitor { Reason::Monitored } else { reason },
+        reason: if drops && owner.monitor {
+            Reason::Monitored
+        } else {
+            reason
+        },
         scope: owner.name.to_owned(),
         limit,
     }
@@ -175,7 +196,8 @@ fn follows(salt: u64, reloads: u64) -> Tried {
             if reloads > 0 && arrival % (packets / (reloads + 1)).max(1) == 0 && arrival > 0 {
                 // Several in a row: nobody has seen those between.
                 for _ in 0..=case.rng.below(3) / 2 {
-                    let next = draw::another(case.rng, case.reference.policy(), case.now, BUDGET / 10);
+                    let next =
+                        draw::another(case.rng, case.reference.policy(), case.now, BUDGET / 10);
                     texts = format!("{texts}\n# Then:\n{}", next.text(&case.addresses));
                     case.publish(next)?;
                     tried.reloads += 1;
@@ -204,9 +226,20 @@ fn report(what: &str, tried: &Tried) {
     );
     assert_eq!(tried.packets, policies() * arrivals());
     // Otherwise nothing was tried.
-    for outcome in ["admitted", "over its own limit", "over a layer's", "over a global one", "banned", "blocked"] {
+    for outcome in [
+        "admitted",
+        "over its own limit",
+        "over a layer's",
+        "over a global one",
+        "banned",
+        "blocked",
+    ] {
         let seen = tried.outcomes.get(outcome).copied().unwrap_or(0);
-        assert!(seen * 500 >= tried.packets, "{outcome}: {seen} of {}", tried.packets);
+        assert!(
+            seen * 500 >= tried.packets,
+            "{outcome}: {seen} of {}",
+            tried.packets
+        );
     }
     assert!(
         tried.delayed * DELAYED <= tried.packets,

@@ -214,7 +214,12 @@ impl Scope {
         if !self.protected.is_empty() {
             let plans: Vec<_> = self.protected.iter().map(|p| format!("\"p{p}\"")).collect();
             let percent = self.reserved;
-            writeln!(text, "protected = [{}]\nreserved = \"{percent}%\"", plans.join(", ")).expect("memory");
+            writeln!(
+                text,
+                "protected = [{}]\nreserved = \"{percent}%\"",
+                plans.join(", ")
+            )
+            .expect("memory");
         }
         for (kind, limits) in [("limits", &self.limits), ("global", &self.global)] {
             if limits.is_empty() {
@@ -223,7 +228,12 @@ impl Scope {
             writeln!(text, "[{table}.{kind}]").expect("memory");
             for limit in limits {
                 let (name, unit) = (limit.name, limit.unit.name());
-                writeln!(text, "{name} = {{ {}, unit = \"{unit}\" }}", limit.rate.table()).expect("memory");
+                writeln!(
+                    text,
+                    "{name} = {{ {}, unit = \"{unit}\" }}",
+                    limit.rate.table()
+                )
+                .expect("memory");
             }
         }
     }

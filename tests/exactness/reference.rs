@@ -97,7 +97,11 @@ impl Reference {
     ///
     /// # Errors
     /// What was admitted under the one before breaks the bound.
-    pub(crate) fn publish(&mut self, policy: Policy, described: &Description) -> Result<(), String> {
+    pub(crate) fn publish(
+        &mut self,
+        policy: Policy,
+        described: &Description,
+    ) -> Result<(), String> {
         self.settle_together()?;
         self.order = policy
             .scopes
@@ -168,7 +172,9 @@ impl Reference {
     fn class(&self, source: usize, now: u64) -> Option<Class> {
         let holds = |wide| {
             move |rule: &&crate::policy::Rule| {
-                let ended = rule.until.is_some_and(|end| now / END_STEP >= end.div_ceil(END_STEP));
+                let ended = rule
+                    .until
+                    .is_some_and(|end| now / END_STEP >= end.div_ceil(END_STEP));
                 rule.source == source && rule.wide == wide && !ended
             }
         };
@@ -263,7 +269,11 @@ impl Reference {
         let protected = plan.is_some_and(|plan| scope.protected.contains(&plan));
         let limits = 0..scope.limits.len();
         // A layer counts as a limit, even where a plan lifts it.
-        let limited = scope.layered || together || limits.clone().any(|l| policy.rate(plan, packet.scope, l).is_some());
+        let limited = scope.layered
+            || together
+            || limits
+                .clone()
+                .any(|l| policy.rate(plan, packet.scope, l).is_some());
         if let Some(layer) = layer {
             self.meet((packet.source, layer), plan, now)?;
         }
@@ -325,7 +335,13 @@ impl Reference {
     }
 
     /// Asks the reserved share, if the source may have it, and the common one. Whether the packet may go on.
-    fn ask_together(&mut self, verdict: &mut Verdict, packet: &Packet, protected: bool, now: u64) -> bool {
+    fn ask_together(
+        &mut self,
+        verdict: &mut Verdict,
+        packet: &Packet,
+        protected: bool,
+        now: u64,
+    ) -> bool {
         let mut reserved = Says::Refuse;
         if protected {
             let said = self.ask_share(packet, true, now);
@@ -372,7 +388,13 @@ impl Reference {
     }
 
     /// The program has decided so.
-    pub(crate) fn follow(&mut self, packet: &Packet, verdict: &Verdict, outcome: Outcome, now: u64) {
+    pub(crate) fn follow(
+        &mut self,
+        packet: &Packet,
+        verdict: &Verdict,
+        outcome: Outcome,
+        now: u64,
+    ) {
         match outcome {
             Outcome::Own(_) | Outcome::Layer(_) => {
                 let abuse = self.policy().abuse;
@@ -380,7 +402,11 @@ impl Reference {
                 slot.expect("it was met").conduct.refused(abuse, now);
             }
             Outcome::Admitted => self.charge(packet, verdict, now),
-            Outcome::Global(_) | Outcome::Exempt | Outcome::Blocked | Outcome::Banned | Outcome::Unlimited => {}
+            Outcome::Global(_)
+            | Outcome::Exempt
+            | Outcome::Blocked
+            | Outcome::Banned
+            | Outcome::Unlimited => {}
         }
     }
 
@@ -424,7 +450,11 @@ impl Reference {
     pub(crate) fn waits(&self, packet: &Packet, outcome: Outcome) -> [Option<u64>; 2] {
         let policy = self.policy();
         let slot = |scope: usize, limit: &usize| {
-            let charged = self.slots.get(&(packet.source, scope))?.buckets.get(limit)?;
+            let charged = self
+                .slots
+                .get(&(packet.source, scope))?
+                .buckets
+                .get(limit)?;
             let unit = policy.scopes[scope].limits[*limit].unit;
             Some(charged.bucket.waits(packet.units(unit)))
         };
@@ -443,7 +473,12 @@ impl Reference {
     /// Nanoseconds until the buckets of all sources together are full.
     pub(crate) fn until_full(&mut self, now: u64) -> u64 {
         let mut longest = 0;
-        for bucket in self.shares.values_mut().flatten().flat_map(|share| share.buckets.values_mut()) {
+        for bucket in self
+            .shares
+            .values_mut()
+            .flatten()
+            .flat_map(|share| share.buckets.values_mut())
+        {
             bucket.pass(now);
             longest = longest.max(bucket.until_full());
         }
@@ -476,7 +511,11 @@ fn charges(limits: &[Limit], packet: &Packet) -> bool {
 fn part(policy: &Policy, scope: usize, limit: usize, reserved: bool) -> Spec {
     let scope = &policy.scopes[scope];
     let limit = &scope.global[limit];
-    let percent = if scope.protected.is_empty() { 0 } else { scope.reserved };
+    let percent = if scope.protected.is_empty() {
+        0
+    } else {
+        scope.reserved
+    };
     let kept = match percent {
         0 => 0,
         _ => (limit.rate.burst * u64::from(percent) / 100).max(1),

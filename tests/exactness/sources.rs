@@ -40,7 +40,12 @@ pub(crate) struct Packet {
 
 impl Packet {
     /// Any packet; `most` is the largest payload.
-    pub(crate) fn draw(rng: &mut Rng, (source, address): (usize, IpAddr), (scope, port): (usize, u16), most: u64) -> Self {
+    pub(crate) fn draw(
+        rng: &mut Rng,
+        (source, address): (usize, IpAddr),
+        (scope, port): (usize, u16),
+        most: u64,
+    ) -> Self {
         let server = if address.is_ipv4() {
             IPV4_SERVER
         } else {
