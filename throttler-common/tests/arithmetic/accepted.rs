@@ -56,7 +56,7 @@ pub(crate) fn limit(rng: &mut Rng) -> LimitParams {
     // Of exact increments, the bucket is at most LONGEST; of those rounded up, a 64th more.
     let most = (u128::from(LONGEST) << shift) / u128::from(increment);
     let burst = number(rng, 1, u64::try_from(most).unwrap_or(u64::MAX).max(1));
-    let depth = u128::from(burst) * u128::from(increment) >> shift;
+    let depth = (u128::from(burst) * u128::from(increment)) >> shift;
     let depth = depth + if rng.one_in(8) { depth / 64 } else { 0 };
     LimitParams {
         increment,

@@ -42,10 +42,7 @@ fn is_rounded_up_by_less_than_a_tick(
         depth < LONGEST * TICKS + i128::from(burst),
         "{written}: {limit:?}"
     );
-    assert!(
-        depth <= LONGEST * TICKS / 64 * 65 && depth < 1 << 61,
-        "{written}: {limit:?}"
-    );
+    assert!(depth <= LONGEST * TICKS / 64 * 65, "{written}: {limit:?}");
     true
 }
 
