@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use throttler_common::Reason;
+use throttler_common::notice::Kind;
 
 use crate::arrivals::{Arrivals, Pace};
 use crate::draw;
@@ -19,12 +20,17 @@ const BUDGET: u64 = 20 * 86_400 * SECOND;
 /// Of all arrivals, those that the rounding of a rate may delay: one in so many, at most.
 const DELAYED: u64 = 1_000;
 
+/// One in so many packets is asked for the event that tells of it.
+const TOLD: u64 = 10;
+
 /// What was tried.
 #[derive(Default)]
 struct Tried {
     packets: u64,
     outcomes: BTreeMap<&'static str, u64>,
     reloads: u64,
+    /// Events whose wait was held against the reference's.
+    waits: u64,
     /// Refusals that the exact fraction would have admitted, within the documented rounding.
     delayed: u64,
 }
@@ -100,6 +106,7 @@ impl Case<'_> {
             most,
         );
         let verdict = self.reference.judge(&packet, self.now)?;
+        let told = self.rng.one_in(TOLD).then(|| self.program.events());
         let answer = self.program.run(self.now, &packet.frame);
         let expected = |outcome: &Outcome| expected(self.reference.policy(), scope, *outcome);
         let found = verdict
@@ -115,10 +122,33 @@ impl Case<'_> {
         };
         self.reference.follow(&packet, &verdict, outcome, self.now);
         self.last = (outcome, self.reference.waits(&packet, outcome));
+        if told.is_some() {
+            tried.waits += self.waits_as_told()?;
+        }
         tried.packets += 1;
         tried.delayed += u64::from(outcome != verdict.exact);
         *tried.outcomes.entry(name(outcome)).or_default() += 1;
         Ok(())
+    }
+}
+
+impl Case<'_> {
+    /// Whether the event that tells of the last packet's refusal, if there is one, names the wait that is left: to the
+    /// nanosecond, but for what the rate's rounding may add. How many there were.
+    fn waits_as_told(&self) -> Result<u64, String> {
+        let (outcome, [Some(least), Some(most)]) = self.last else {
+            return Ok(0);
+        };
+        let events = self.program.events();
+        let refusals = events.iter().filter(|e| e.kind == Kind::Refusal as u8);
+        let mut told = 0;
+        for event in refusals {
+            if !(least.max(1)..=most.max(1)).contains(&event.retry_after) {
+                return Err(format!("{outcome:?}: {event:?}, not {least} to {most} ns"));
+            }
+            told += 1;
+        }
+        Ok(told)
     }
 }
 
@@ -217,14 +247,16 @@ fn follows(salt: u64, reloads: u64) -> Tried {
 
 fn report(what: &str, tried: &Tried) {
     println!(
-        "{what}: {} policies, {} reloads, {} packets: {:?}; {} of them delayed by the rounding of a rate",
+        "{what}: {} policies, {} reloads, {} packets: {:?}; {} of them delayed by the rounding of a rate; {} waits",
         policies(),
         tried.reloads,
         tried.packets,
         tried.outcomes,
-        tried.delayed
+        tried.delayed,
+        tried.waits
     );
     assert_eq!(tried.packets, policies() * arrivals());
+    assert!(tried.waits > policies(), "{} waits", tried.waits);
     // Otherwise nothing was tried.
     for outcome in [
         "admitted",
