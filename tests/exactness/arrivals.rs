@@ -15,7 +15,7 @@ enum Process {
     OnOff(u64),
     /// Evenly, a little above or below the limit's rate.
     Constant(u64),
-    /// At the very instants of refills, and a nanosecond beside them.
+    /// At the very instants of refills and of ends, and a nanosecond beside them.
     Refills,
     /// As fast as a CPU can.
     Flood,
@@ -37,6 +37,8 @@ pub(crate) struct Pace {
     pub(crate) interval: u64,
     /// Nanoseconds until the packet that was refused last conforms.
     pub(crate) waits: [Option<u64>; 2],
+    /// Nanoseconds until a ban ends, or a rule, or a window of refusals.
+    pub(crate) edges: Vec<u64>,
 }
 
 impl Arrivals {
@@ -81,7 +83,10 @@ impl Arrivals {
             }
             Process::Constant(gap) => gap,
             Process::Refills => {
-                let wait = rng.pick(&pace.waits).unwrap_or(pace.interval);
+                let mut wait = rng.pick(&pace.waits).unwrap_or(pace.interval);
+                if rng.one_in(6) && !pace.edges.is_empty() {
+                    wait = rng.pick(&pace.edges);
+                }
                 match rng.below(3) {
                     0 => wait.saturating_sub(1),
                     1 => wait,

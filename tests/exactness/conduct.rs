@@ -22,6 +22,13 @@ impl Conduct {
         now / STEP < self.until
     }
 
+    /// Nanoseconds until the window of refusals ends, and the ban.
+    pub(crate) fn edges(&self, abuse: Option<Abuse>, now: u64) -> [Option<u64>; 2] {
+        let window = self.refusals.first().zip(abuse);
+        let window = window.map(|(first, abuse)| first + abuse.within.div_ceil(STEP));
+        [window, Some(self.until)].map(|step| (step? * STEP).checked_sub(now))
+    }
+
     /// A limit of the source's own, or its layer's, has refused a packet.
     pub(crate) fn refused(&mut self, abuse: Option<Abuse>, now: u64) {
         let Some(abuse) = abuse else { return };

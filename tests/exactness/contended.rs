@@ -1,6 +1,7 @@
 //! Two CPUs at full speed, at times that the test chooses: what is admitted is exact, however their packets interleave.
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use throttler_common::Reason;
@@ -12,6 +13,8 @@ use crate::setting::setting;
 
 /// Times at which both CPUs send; in between, both wait.
 const ROUNDS: u64 = 10;
+/// Reloads while they send, at least.
+const RELOADS: u64 = 20;
 /// Rules end in steps of 2^28 ns.
 const LATE: u64 = 1 << 28;
 
@@ -248,22 +251,26 @@ fn reloads_while_both_send() {
         |period| format!("[scopes.default.limits]\none = {{ rate = \"{burst}/{period}\" }}\n");
     let program = Program::new(&policy("366d"));
     let frame = from(source(1));
-    let mut reloads = 0;
+    let reloads = AtomicU64::new(0);
     thread::scope(|threads| {
         let senders = threads.spawn(|| {
             on_two_cpus(|_| {
-                for _ in 0..4 * ROUNDS {
+                let mut sent = 0;
+                while sent < 4 * ROUNDS || reloads.load(Ordering::Relaxed) < RELOADS {
                     program.run_many(START, &frame, each / 4);
+                    sent += 1;
                 }
             });
         });
         while !senders.is_finished() {
-            program.publish_beside(&policy(if reloads % 2 == 0 { "100d" } else { "366d" }));
+            let turn = reloads.load(Ordering::Relaxed) % 2;
+            program.publish_beside(&policy(["100d", "366d"][turn as usize]));
+            reloads.fetch_add(1, Ordering::Relaxed);
             // A bucket that misses two changes begins empty: this one misses none, however long the others were away.
             program.run_raw(START, &frame);
-            reloads += 1;
         }
     });
+    let reloads = reloads.into_inner();
     let admitted = count(&program, Reason::Conforming);
     println!("{reloads} reloads while both send: {admitted} of {burst} admitted");
     assert!(reloads >= ROUNDS, "{reloads} reloads are too few to tell");

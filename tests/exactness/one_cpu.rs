@@ -52,7 +52,8 @@ impl Case<'_> {
         self.reference.publish(policy, described)
     }
 
-    fn pace(&mut self, scope: usize) -> Pace {
+    fn pace(&mut self, source: usize, scope: usize) -> Pace {
+        let edges = self.reference.edges((source, scope), self.now);
         let policy = self.reference.policy();
         let scope = &policy.scopes[scope];
         let all: Vec<_> = policy
@@ -76,6 +77,7 @@ impl Case<'_> {
         Pace {
             interval,
             waits: self.last.1,
+            edges,
         }
     }
 
@@ -89,7 +91,7 @@ impl Case<'_> {
             .filter(|s| s.port.is_some())
             .count();
         let scope = self.rng.below(scopes as u64) as usize;
-        let pace = self.pace(scope);
+        let pace = self.pace(arrivals.source, scope);
         arrivals.turn(self.rng, SOURCES, &pace);
         self.now += arrivals.gap(self.rng, &pace);
         let source = if self.rng.one_in(5) {
