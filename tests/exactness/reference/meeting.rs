@@ -62,16 +62,20 @@ impl Reference {
             return Ok(());
         };
         for (limit, charged) in &mut slot.buckets {
-            let rate = |at: usize, plan| generations[at].rate(plan, key.1, *limit);
+            // As numbers: `60/min` and `1/s` with one burst are no change.
+            let unit = charged.bucket.spec.unit();
+            let spec = |at: usize, plan| {
+                let rate = generations[at].rate(plan, key.1, *limit)?;
+                Some(Spec::new(rate, unit, 100, rate.burst))
+            };
             let changes = (generation..current)
-                .filter(|at| rate(*at, old_plan) != rate(at + 1, old_plan))
+                .filter(|at| spec(*at, old_plan) != spec(at + 1, old_plan))
                 .count();
             charged.bucket.pass(now);
-            let Some(rate) = rate(current, plan) else {
+            let Some(spec) = spec(current, plan) else {
                 charged.lifted = true;
                 continue;
             };
-            let spec = Spec::new(rate, charged.bucket.spec.unit(), 100, rate.burst);
             let lifted = std::mem::take(&mut charged.lifted);
             if lifted && changes < 2 {
                 charged.bucket.lowered(spec);
