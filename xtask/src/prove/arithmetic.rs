@@ -6,8 +6,8 @@ use super::{
 };
 
 pub(super) fn steps(effort: Effort) -> Vec<Step> {
-    let steps = effort.pick(200_000_u64, 20_000_000).to_string();
-    let rates = effort.pick(20_000_u64, 2_000_000).to_string();
+    let steps = effort.pick(200_000_u64, 10_000_000).to_string();
+    let rates = effort.pick(20_000_u64, 1_000_000).to_string();
     vec![
         Step::Tests(Tests {
             package: "throttler-common",

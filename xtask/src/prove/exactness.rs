@@ -13,7 +13,7 @@ pub(super) fn steps(effort: Effort) -> Vec<Step> {
             target: Some("exactness"),
             filters: &[],
             settings: vec![
-                ("THROTTLER_POLICIES", number(64, 2_500)),
+                ("THROTTLER_POLICIES", number(48, 2_500)),
                 ("THROTTLER_ARRIVALS", number(2_000, 4_000)),
                 ("THROTTLER_PACKETS", number(200_000, 10_000_000)),
             ],
@@ -28,8 +28,7 @@ pub(super) fn steps(effort: Effort) -> Vec<Step> {
                 "bucket::",
                 "contention::",
                 "generations::",
-                "global::",
-                "bans::",
+                "global::two_cpus",
                 "temporary::",
             ],
             settings: Vec::new(),
