@@ -12,9 +12,9 @@ pub(crate) const SOURCES: usize = 6;
 const IPV4_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
 const IPV6_SERVER: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 5));
 
-/// Addresses that no other case has: each is alone in its /24 or /56.
+/// Addresses that no other case of the same table has: each is alone in its /24 or /56.
 pub(crate) fn addresses(case: u64) -> Vec<IpAddr> {
-    let number = case as u16;
+    let number = (case % 4_096) as u16;
     (0..SOURCES as u16)
         .map(|source| match source % 3 {
             2 => Ipv6Addr::new(0x2001, 0xdb8, 0x1000 + number, source << 8, 0, 0, 0, 7).into(),
