@@ -1,6 +1,6 @@
 //! A kernel that is too old is told so, in one sentence.
 
-use throttler::kernel::{features, lowest::LOWEST};
+use throttler::kernel::features::{self, LOWEST_KERNEL};
 use throttler_lab::{PinDir, topology::SERVER_IFACE};
 
 use crate::report::note;
@@ -26,7 +26,10 @@ fn the_daemon_refuses_and_says_what_is_missing() {
     assert!(!missing.is_empty(), "{output:?}");
     for text in missing.iter().map(String::as_str).chain([
         "this kernel (Linux ",
-        &format!("Throttler needs Linux {}.{} or later", LOWEST.0, LOWEST.1),
+        &format!(
+            "Throttler needs Linux {}.{} or later",
+            LOWEST_KERNEL.0, LOWEST_KERNEL.1
+        ),
     ]) {
         assert!(output.stderr.contains(text), "`{text}`: {output:?}");
     }

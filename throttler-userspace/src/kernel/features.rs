@@ -9,6 +9,9 @@ use super::lowest::LOWEST;
 use super::sys::probe;
 use crate::cli::failure::{Failure, Status};
 
+/// The lowest supported Linux: version and patch level.
+pub const LOWEST_KERNEL: (u32, u32) = LOWEST;
+
 /// Something that the program needs.
 struct Feature {
     /// As messages name it.

@@ -2,4 +2,4 @@
 
 /// Version and patch level of the lowest Linux that the smoke test passes on. On what lies between this and the
 /// features' own releases (`features.rs`) Throttler may run, but nobody has tried.
-pub const LOWEST: (u32, u32) = (6, 1);
+pub(crate) const LOWEST: (u32, u32) = (6, 1);

@@ -6,7 +6,7 @@ pub mod geometry;
 pub mod interface;
 pub mod link;
 pub mod load;
-pub mod lowest;
+mod lowest;
 pub mod map;
 pub mod monotonic;
 pub mod pins;
