@@ -91,7 +91,7 @@ fn missing(outcome: &Outcome) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-/// Replaces what the repository keeps.
+/// Replaces what the repository keeps; of a run in which all was as promised.
 pub(super) fn write(workspace: &Workspace, outcomes: &[Outcome]) -> Result<()> {
     let date = output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
     let date = date.trim();
@@ -144,10 +144,10 @@ fn markdown(outcomes: &[Outcome], date: &str) -> String {
     let mut text = format!(
         "# Kernels
 
-Made by `cargo xtask kernels` on {date}; do not edit. The lowest supported kernel is Linux {version}.{level}: the lowest
-that the smoke test (`tests/smoke`) passes on. It loads both programs, asks for one decision of each kind at chosen
-times, and has the daemon enforce, reload, restart and detach on a veth pair with real packets, in native and in generic
-mode. A kernel below must refuse in a sentence that says what is missing.
+Made by `cargo xtask kernels` on {date}; do not edit. The lowest supported kernel is Linux {version}.{level}: the lowest that
+the smoke test (`tests/smoke`) passes on. It loads both programs, asks for one decision of each kind at chosen times, and
+has the daemon enforce, reload, restart and detach on a veth pair with real packets, in native and in generic mode. A
+kernel below must refuse in a sentence that says what is missing.
 
 *Steps* are the instructions that the verifier looked at, of a million allowed. *Load* is opening the maps and verifying
 and compiling `throttler`; where a Debian package is named, on a processor that qemu emulates, tens of times slower than
@@ -200,6 +200,26 @@ mod tests {
         let kept = document(&[passed], "2027-01-01");
         assert_eq!(kept["kernels"][0]["verifier_steps"]["throttler"], 471);
         assert_eq!(kept["date"], "2027-01-01");
+    }
+
+    #[test]
+    fn the_record_that_is_kept_is_of_this_lowest_kernel() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/kernels.json");
+        let text = fs::read_to_string(path).expect("the record");
+        let kept: Value = serde_json::from_str(&text).expect("JSON");
+        let lowest = format!("{}.{}", LOWEST.0, LOWEST.1);
+        assert_eq!(kept["lowest"], *lowest, "run `cargo xtask kernels`");
+        let kernels = kept["kernels"].as_array().expect("kernels");
+        let with = |verdict: Verdict, version: &str| {
+            let is = |kernel: &&Value| {
+                let release = kernel["kernel"].as_str().unwrap_or_default();
+                kernel["verdict"] == verdict.as_str() && release.starts_with(version)
+            };
+            kernels.iter().filter(is).count()
+        };
+        assert_eq!(with(Verdict::Passed, &format!("{lowest}.")), 1, "{kept:#}");
+        assert!(with(Verdict::Refused, "") >= 1, "{kept:#}");
+        assert_eq!(with(Verdict::Failed, ""), 0, "{kept:#}");
     }
 
     #[test]

@@ -90,7 +90,6 @@ impl Outcome {
         let release = fs::read_to_string("/proc/sys/kernel/osrelease")
             .context("cannot read the running release")?;
         let release = release.trim();
-        fs::create_dir_all(work).with_context(|| format!("cannot make {}", work.display()))?;
         let report = work.join("running.report");
         fs::write(&report, "").with_context(|| format!("cannot write {}", report.display()))?;
         let begin = Instant::now();
