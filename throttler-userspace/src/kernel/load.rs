@@ -182,9 +182,11 @@ fn seed(pins: &Pins) -> Result<[u64; 7]> {
 }
 
 fn verifier_error(error: ProgramError) -> anyhow::Error {
-    anyhow!(error).context(
-        "the kernel's verifier refused the program; please report this with the kernel's version (uname -r)",
-    )
+    let (version, level) = features::LOWEST_KERNEL;
+    anyhow!(error).context(format!(
+        "the kernel's verifier refused the program, which is tested from Linux {version}.{level} on; please report this \
+         with the kernel's version (uname -r)"
+    ))
 }
 
 /// Why pinned maps cannot be reused as they are.

@@ -156,3 +156,26 @@ fn tail(console: &str) -> String {
         .collect();
     lines[lines.len().saturating_sub(TAIL)..].join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hangs_is_ended_and_said_to_be_late() {
+        let begin = Instant::now();
+        let sleep = Command::new("sleep").arg("600").spawn().expect("sleep");
+        let mut running = Running(sleep);
+        assert!(!running.ends_within(Duration::ZERO).expect("a wait"));
+        drop(running);
+        assert!(begin.elapsed() < Duration::from_secs(300), "it was killed");
+        let mut over = Running(Command::new("true").spawn().expect("true"));
+        assert!(over.ends_within(Duration::from_secs(600)).expect("a wait"));
+    }
+
+    #[test]
+    fn an_old_kernel_is_asked_for_its_refusal_alone() {
+        assert!(smoke_arguments("5.10.0-1-cloud-amd64").contains(&"refused::"));
+        assert_eq!(smoke_arguments("6.1.0-1-cloud-amd64"), ["--nocapture"]);
+    }
+}
