@@ -92,7 +92,6 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
     logging::init(args.log_format, common);
     let config = policy::load(&args, common.color.on_stderr())?;
     checks::privilege("run")?;
-    checks::kernel()?;
     checks::bpffs(&common.bpffs)?;
     let locks = lock::take_all(&common.state_dir, &args.iface)?;
     // Before anything is attached: an address that is taken must not leave a program behind.

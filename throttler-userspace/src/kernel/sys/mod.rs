@@ -8,6 +8,7 @@ mod elements;
 mod links;
 mod mapping;
 mod objects;
+pub(super) mod probe;
 mod record;
 mod system;
 mod test_run;
