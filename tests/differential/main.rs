@@ -9,6 +9,7 @@
 mod harness;
 
 mod agree;
+mod census;
 mod generator;
 mod headers;
 mod mutate;
@@ -16,6 +17,7 @@ mod oracle;
 mod policy;
 #[path = "../harness/setting.rs"]
 mod setting;
+mod systematic;
 
 use setting::setting;
 
@@ -24,5 +26,5 @@ fn seed() -> u64 {
 }
 
 fn frames() -> u64 {
-    setting("THROTTLER_FRAMES", 100_000)
+    setting("THROTTLER_FRAMES", 200_000)
 }

@@ -26,7 +26,7 @@ pub use system::{
     Ring, interface_index, is_bpffs, monotonic_ns, random_words, readable, tick_ns,
     wait_for_readers,
 };
-pub use test_run::{TestRun, test_run};
+pub use test_run::{TestRun, test_run, test_run_split};
 
 use std::ffi::CString;
 use std::io;
