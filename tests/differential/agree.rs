@@ -9,9 +9,10 @@ use throttler_common::notice::Kind;
 use throttler_common::table::Words as _;
 use throttler_common::{Decision, Family, Reason, Slots as _, decide};
 
+use crate::buffers::Buffers;
 use crate::census::Census;
 use crate::generator::frame_of_buffers;
-use crate::harness::{Buffers, Counters, Program, REACH, Rng, START, can_split};
+use crate::harness::{Counters, Program, REACH, Rng, START, can_split};
 use crate::policy::policy;
 
 /// Twice as many sources as can come up, so that the kernel's table never evicts one.

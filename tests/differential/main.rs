@@ -9,6 +9,7 @@
 mod harness;
 
 mod agree;
+mod buffers;
 mod census;
 mod generator;
 mod headers;

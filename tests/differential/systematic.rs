@@ -8,8 +8,9 @@ use throttler_lab::frames::odd::{self, Extension, Part};
 use throttler_lab::frames::{self, ethertype, icmp_echo, ip_protocol, protocol, qinq, vlan};
 
 use crate::agree::word;
+use crate::buffers::Buffers;
 use crate::generator::SHORTEST;
-use crate::harness::{Buffers, Program, REACH, START, can_split};
+use crate::harness::{Program, REACH, START, can_split};
 use crate::oracle::compare;
 use crate::policy::policy;
 

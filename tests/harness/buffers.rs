@@ -2,9 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use throttler::host::SliceFrame;
 use throttler::kernel::sys;
-use throttler_common::Frame;
 
 /// Bytes of a test run's input that the kernel keeps in the first buffer: a page less head room (256) and the
 /// bookkeeping at its end (320); net/bpf/test_run.c.
@@ -44,35 +42,4 @@ pub(crate) fn can_split() -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     let mut next = || numbers.next().and_then(|number| number.parse::<u32>().ok());
     (next(), next()) >= (Some(6), Some(18))
-}
-
-/// A frame in memory of which only the first bytes are in reach, as in the kernel.
-pub(crate) struct Buffers<'a> {
-    frame: &'a [u8],
-    reach: usize,
-}
-
-impl<'a> Buffers<'a> {
-    pub(crate) fn new(frame: &'a [u8], reach: usize) -> Self {
-        Self {
-            frame,
-            reach: reach.min(frame.len()),
-        }
-    }
-}
-
-impl Frame for Buffers<'_> {
-    fn length(&self) -> u32 {
-        SliceFrame(self.frame).length()
-    }
-
-    fn reach(&self) -> u32 {
-        self.reach as u32
-    }
-
-    fn get<const N: usize>(&self, offset: u32) -> Option<&[u8; N]> {
-        self.frame[..self.reach]
-            .get(offset as usize..)?
-            .first_chunk()
-    }
 }

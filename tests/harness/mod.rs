@@ -9,7 +9,7 @@ mod pins;
 mod program;
 mod rng;
 
-pub(crate) use buffers::{Buffers, REACH, can_split};
+pub(crate) use buffers::{REACH, can_split};
 pub(crate) use counters::{Counters, moved};
 pub(crate) use program::{Answer, Program, wall};
 pub(crate) use rng::Rng;

@@ -13,7 +13,9 @@ use crate::policies;
 /// Reads it, and prints what people and programs get of it.
 pub(super) fn all(world: &mut World, asked: u8) {
     // As a daemon that starts: what it goes on from, and what it makes of that.
-    if let Ok(Some(previous)) = publish::previous(&world.attached.tables) {
+    if let Ok(Some(previous)) = publish::previous(&world.attached.tables)
+        && asked & 0x20 == 0
+    {
         let config = policies::config(usize::from(asked));
         if let Err(error) = compile(config, Some(&previous), clock()) {
             assert!(!error.to_string().is_empty());
@@ -33,7 +35,14 @@ fn print(attached: &[Attachment], asked: u8) {
         source: (asked & 2 != 0).then(|| "192.0.2.0/24".parse().expect("a prefix")),
     };
     let within = filter.source;
-    for format in [Format::Table, Format::Json, Format::Jsonl] {
+    // One a run: what is read is the same.
+    let formats: &[Format] = match asked >> 6 {
+        0 => &[Format::Table],
+        1 => &[Format::Json],
+        2 => &[Format::Jsonl],
+        _ => &[Format::Table, Format::Json, Format::Jsonl],
+    };
+    for &format in formats {
         document(format, |out| report::scopes(out, attached, format));
         document(format, |out| report::plans(out, attached, format));
         document(format, |out| report::counters(out, attached, format));
