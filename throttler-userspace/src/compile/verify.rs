@@ -91,6 +91,10 @@ fn names(description: &Description, head: &PolicyHead) -> Result<(), Contradicti
     let live = description.scopes.iter();
     let mut live = live.filter(|scope| scope.kind != ScopeKind::Retired);
     ensure(
+        words(description).all(|word| !word.contains(char::is_control)),
+        "a name",
+    )?;
+    ensure(
         (1..=MAX_SCOPES as u32).contains(&head.row_stride)
             && scopes.len() == description.scopes.len()
             && scopes.contains(&0)
@@ -105,15 +109,29 @@ fn names(description: &Description, head: &PolicyHead) -> Result<(), Contradicti
                 .all(|id| (1..MAX_PLANS).contains(&usize::from(*id))),
         "its plans",
     )?;
-    let limits = description.scopes.iter();
-    let limits = limits.flat_map(|scope| scope.limits.iter().chain(&scope.global));
-    let overrides = description.plans.iter().flat_map(|plan| &plan.overrides);
-    let mut limits = limits.chain(overrides.flat_map(|set| &set.limits));
     let indexed = |limit: &LimitDescription| usize::from(limit.index) < MAX_LIMITS;
     ensure(
-        limits.all(indexed) && description.scopes.iter().all(|scope| scope.reserved < 100),
+        limits(description).all(indexed)
+            && description.scopes.iter().all(|scope| scope.reserved < 100),
         "its limits",
     )
+}
+
+fn limits(description: &Description) -> impl Iterator<Item = &LimitDescription> {
+    let own = description.scopes.iter();
+    let own = own.flat_map(|scope| scope.limits.iter().chain(&scope.global));
+    let sets = description.plans.iter().flat_map(|plan| &plan.overrides);
+    own.chain(sets.flat_map(|set| &set.limits))
+}
+
+/// What the policy's grammar allows no control characters in.
+fn words(description: &Description) -> impl Iterator<Item = &String> {
+    let limits = limits(description).flat_map(|limit| [&limit.name, &limit.unit, &limit.rate]);
+    let scopes = description.scopes.iter();
+    let scopes =
+        scopes.flat_map(|scope| [&scope.name, &scope.mode].into_iter().chain(&scope.layer));
+    let plans = description.plans.iter().map(|plan| &plan.name);
+    limits.chain(scopes).chain(plans).chain([&description.mode])
 }
 
 fn is_limit(limit: &LimitParams) -> bool {
@@ -136,4 +154,93 @@ fn is_history(limit: &LimitParams, history: &LimitHistory) -> bool {
         && is_rate(before.increment, before.shift, history.depth_before)
         && history.scale == scale(limit)
         && history.before == scale(&before)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::compile::{Clock, PolicyTables, compile};
+    use crate::config::parse;
+
+    const POLICY: &str = r#"
+        [scopes.web]
+        match = [{ protocol = "tcp", ports = ["443"] }]
+        protected = ["pro"]
+        reserved = "30%"
+        limits = { burst = { rate = "10/min" }, volume = { rate = "12.3G/s", unit = "bytes" } }
+        global = { total = { rate = "60/s", burst = 60 } }
+        [plans.pro.web]
+        burst = "50/s"
+    "#;
+
+    fn tables() -> PolicyTables {
+        let clock = Clock {
+            monotonic_ns: 1,
+            wall: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let config = parse("t.toml", POLICY, Path::new(""), clock.wall).expect("a policy");
+        compile(&config, None, clock).expect("tables")
+    }
+
+    fn said(damage: impl FnOnce(&mut PolicyTables)) -> Option<&'static str> {
+        let mut tables = tables();
+        damage(&mut tables);
+        let result = verify(
+            &tables.description,
+            &tables.head,
+            &tables.rows,
+            &tables.histories,
+        );
+        result.err().map(|Contradiction(what)| what)
+    }
+
+    #[test]
+    fn what_was_compiled_is_taken() {
+        assert_eq!(said(|_| {}), None);
+    }
+
+    #[test]
+    fn what_no_policy_says_is_refused() {
+        let refused = |what, damage: fn(&mut PolicyTables)| {
+            assert_eq!(said(damage), Some(what));
+        };
+        refused("its generation", |t| t.head.generation += 2);
+        refused("its generation", |t| t.head.tag ^= 1);
+        refused("the length of sources", |t| t.head.source_prefix[1] = 200);
+        refused("the length of sources", |t| t.description.ipv4_prefix = 33);
+        refused("its classifier", |t| t.head.destinations[0] = 65);
+        refused("its classifier", |t| t.head.protocol_stride = u32::MAX);
+        refused("its scopes", |t| t.head.row_stride = 0);
+        refused("its scopes", |t| t.head.row_stride = 1);
+        refused("its scopes", |t| t.head.row_stride = 1 << 30);
+        refused("its scopes", |t| t.description.scopes.clear());
+        refused("its scopes", |t| t.description.scopes[1].id = 0);
+        refused("its plans", |t| t.description.plans[0].id = 0);
+        refused("its plans", |t| t.description.plans[0].id = 1024);
+        refused("its rows", |t| t.description.plans[0].id = 9);
+        refused("its rows", |t| t.head.global_rows = 1);
+        refused("its rows", |t| t.head.reserved_rows = u32::MAX);
+        refused("its rows", |t| drop(t.rows.pop()));
+        refused("its limits", |t| {
+            t.description.scopes[1].limits[0].index = 4
+        });
+        refused("its limits", |t| t.description.scopes[1].reserved = 100);
+        refused("a name", |t| t.description.plans[0].name.push('\u{9b}'));
+        refused("a row", |t| t.rows[0].count = 5);
+        refused("a limit", |t| t.rows[1].limits[0].unit = 4);
+        refused("a limit", |t| t.rows[1].limits[0].depth = u64::MAX);
+        refused("a limit", |t| t.rows[1].limits[0].increment = 0);
+        refused("a limit", |t| t.rows[1].limits[1].shift = 33);
+        refused("what a limit was", |t| {
+            t.histories[1].limits[0].scale.ticks = 0
+        });
+        refused("what a limit was", |t| {
+            t.histories[1].limits[0].depth_before = u64::MAX
+        });
+        refused("what a limit was", |t| {
+            t.histories[1].limits[0].increment_before = 7
+        });
+    }
 }
