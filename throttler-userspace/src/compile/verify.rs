@@ -222,9 +222,9 @@ mod tests {
         refused("its rows", |t| t.description.plans[0].id = 9);
         refused("its rows", |t| t.head.global_rows = 1);
         refused("its rows", |t| t.head.reserved_rows = u32::MAX);
-        refused("its rows", |t| drop(t.rows.pop()));
+        refused("its rows", |t| t.rows.truncate(1));
         refused("its limits", |t| {
-            t.description.scopes[1].limits[0].index = 4
+            t.description.scopes[1].limits[0].index = 4;
         });
         refused("its limits", |t| t.description.scopes[1].reserved = 100);
         refused("a name", |t| t.description.plans[0].name.push('\u{9b}'));
@@ -234,13 +234,13 @@ mod tests {
         refused("a limit", |t| t.rows[1].limits[0].increment = 0);
         refused("a limit", |t| t.rows[1].limits[1].shift = 33);
         refused("what a limit was", |t| {
-            t.histories[1].limits[0].scale.ticks = 0
+            t.histories[1].limits[0].scale.ticks = 0;
         });
         refused("what a limit was", |t| {
-            t.histories[1].limits[0].depth_before = u64::MAX
+            t.histories[1].limits[0].depth_before = u64::MAX;
         });
         refused("what a limit was", |t| {
-            t.histories[1].limits[0].increment_before = 7
+            t.histories[1].limits[0].increment_before = 7;
         });
     }
 }

@@ -185,7 +185,7 @@ impl Changes {
         if geometry::check(&new, world.sets).is_ok() {
             world.attached.tables.sources.head = new;
             self.undo.push(Box::new(move |world| {
-                world.attached.tables.sources.head = old
+                world.attached.tables.sources.head = old;
             }));
         }
     }
