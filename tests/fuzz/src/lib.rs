@@ -2,6 +2,10 @@
 //!
 //! libFuzzer calls them (`targets/`), and so do ordinary tests: over the corpora and the crashers that are committed
 //! beside this crate, and over inputs that proptest makes. Overflow checks are on wherever they run.
+//!
+//! `cargo xtask prove bytes --long` runs the fuzzer; what it finds worth keeping lies in `target/fuzz/corpus/`, and the
+//! smallest inputs that cover as much are had by its own `-set_cover_merge=1`. An input that made a target panic is put
+//! into `crashers/`; it stays there, under a name that says what it showed.
 
 pub mod bytes;
 pub mod decide;

@@ -17,7 +17,7 @@ pub(super) fn steps(effort: Effort) -> Vec<Step> {
             settings: settings.into_iter().collect(),
         })
     };
-    let cases = effort.pick("2000", "50000");
+    let cases = effort.pick("2000", "20000");
     let frames = effort.pick("200000", "10000000");
     let mut steps = vec![
         tests("throttler-fuzz", "replay", &[], None),
