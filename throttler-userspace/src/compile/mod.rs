@@ -15,6 +15,7 @@ mod identify;
 mod layout;
 mod rows;
 mod tables;
+mod verify;
 
 pub use abuse::{AbuseDescription, WidenDescription};
 pub use classes::covering_chain;
@@ -25,6 +26,7 @@ pub use description::{
 pub use fixed_point::{increment, params, part_params, scale};
 pub use layout::row_count;
 pub use tables::{Clock, PolicyTables, Previous};
+pub use verify::{Contradiction, verify};
 
 #[cfg(test)]
 mod tests;

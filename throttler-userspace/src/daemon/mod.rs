@@ -18,6 +18,7 @@ use clap::{Args, ValueEnum};
 
 use self::signals::Signals;
 use crate::cli::Common;
+use crate::compile::Description;
 use crate::config::OnExit;
 use crate::kernel::checks;
 use crate::kernel::link::WantedMode;
@@ -82,6 +83,17 @@ impl From<OnExitArg> for OnExit {
             OnExitArg::Detach => Self::Detach,
         }
     }
+}
+
+/// Writes the abuse log's line of an event, given as the ring holds it, under the generations of these descriptions,
+/// the latest last. Whether it was an event.
+pub fn tell(descriptions: Vec<Description>, iface: &str, event: &[u8]) -> bool {
+    let mut names = abuse::Names::default();
+    descriptions.into_iter().for_each(|one| names.push(one));
+    let event = events::decode(event);
+    event
+        .inspect(|event| abuse::log(&names, iface, event))
+        .is_some()
 }
 
 /// Runs the daemon until SIGTERM or SIGINT.
