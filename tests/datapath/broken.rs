@@ -5,6 +5,7 @@ use throttler_lab::frames::odd::{self, Extension};
 use throttler_lab::frames::{ethertype, qinq, vlan};
 
 use crate::counted::{Counted, LINK, datagram, ipv6, patched, segment};
+use crate::harness::{START, can_split, moved};
 
 const V4: bool = true;
 const V6: bool = false;
@@ -219,5 +220,67 @@ fn an_ethertype_alone_is_not_a_packet() {
             "default",
             46,
         );
+    }
+}
+
+/// Wherever the first buffer ends among the headers, at any byte: what is not all in reach is not read, and not let by.
+#[test]
+fn headers_that_the_first_buffers_end_cuts_are_malformed() {
+    if !can_split() {
+        println!("not tried: first buffers of any length, which test runs have from Linux 6.18 on");
+        return;
+    }
+    let counted = Counted::new();
+    use Extension::{Authentication, Destination, HopByHop, Routing};
+    let kinds = [HopByHop, Routing, Authentication, Destination];
+    for (what, frame, headers, scope) in [
+        ("IPv4/UDP", datagram(V4, 9_000), 28, "dns"),
+        ("IPv4/TCP", segment(V4, 9_000), 40, "web"),
+        (
+            "IPv4 options/TCP",
+            odd::ipv4_options(&segment(V4, 9_000), 10),
+            80,
+            "web",
+        ),
+        ("IPv6/UDP", datagram(V6, 9_000), 48, "dns"),
+        ("IPv6/TCP", segment(V6, 9_000), 60, "web"),
+        (
+            "IPv6 extensions/TCP",
+            odd::ipv6_extensions(&segment(V6, 9_000), &kinds),
+            108,
+            "web",
+        ),
+        ("tagged", vlan(segment(V4, 9_000), 7), 44, "web"),
+        (
+            "four tags",
+            qinq(qinq(segment(V6, 9_000), 1, 2), 3, 4),
+            76,
+            "web",
+        ),
+    ] {
+        for reach in LINK..LINK + headers + 20 {
+            let before = counted.0.counters();
+            let word = counted
+                .0
+                .run_split(START, &frame, reach)
+                .expect("a split run");
+            let moved = moved(&before, &counted.0.counters());
+            let ((counted_in, reason), (packets, _)) = moved.first_key_value().expect("a counter");
+            let expected = if reach < LINK + headers {
+                (Reason::Malformed, "default")
+            } else {
+                (Reason::Conforming, scope)
+            };
+            assert_eq!(
+                (*reason, counted_in.as_str()),
+                expected,
+                "{what}, {reach} in reach"
+            );
+            assert_eq!(
+                (moved.len(), *packets, word as u8),
+                (1, 1, *reason as u8),
+                "{what}"
+            );
+        }
     }
 }

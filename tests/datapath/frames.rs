@@ -5,6 +5,7 @@ use throttler_lab::frames::odd::{self, Extension, Part};
 use throttler_lab::frames::{self, ethertype, ip_protocol, protocol, qinq, tag, vlan};
 
 use crate::counted::{Counted, LINK, datagram, ipv6, patched, segment};
+use crate::harness::{Program, REACH, START};
 use crate::traffic::{SERVER, SERVER6, ip};
 
 const V4: bool = true;
@@ -215,4 +216,70 @@ fn a_jumbogram_is_as_long_as_its_frame() {
     // Without hop-by-hop options a length of 0 is an empty packet, and the rest padding.
     let empty = patched(&ipv6(17, &behind), 4, &[0, 0]);
     counted.conforming("empty", &empty, "default", 40);
+}
+
+/// What an MTU of 9,000 brings lies in three buffers of a test run; the first holds some 3,500 bytes.
+#[test]
+fn frames_of_several_buffers_are_counted_by_what_their_header_claims() {
+    let counted = Counted::new();
+    for (v4, headers) in [(V4, 28), (V6, 48)] {
+        let edges = [REACH, REACH + 4_096].into_iter();
+        let edges = edges.flat_map(|edge| edge - LINK - 9..=edge - LINK + 9);
+        for length in edges.chain([1_500, 4_096, 8_192, 8_999, 9_000, 9_001, 16_000]) {
+            let frame = datagram(v4, length - headers);
+            counted.conforming(&format!("{length} bytes"), &frame, "dns", length);
+            counted.conforming("tagged", &vlan(frame.clone(), 7), "dns", length);
+            counted.conforming("padded", &odd::pad(frame, 300), "dns", length);
+        }
+    }
+    let options = odd::ipv4_options(&segment(V4, 8_900), 10);
+    counted.conforming("options", &options, "web", 8_980);
+    let kinds = [
+        Extension::HopByHop,
+        Extension::Destination,
+        Extension::Routing,
+    ];
+    let extended = odd::ipv6_extensions(&segment(V6, 8_900), &kinds);
+    counted.conforming("extensions", &extended, "web", 8_984);
+}
+
+#[test]
+fn limits_of_bytes_charge_all_buffers() {
+    let program = Program::new(
+        r#"[scopes.default.limits]
+           volume = { rate = "1/s", burst = 20000, unit = "bytes" }"#,
+    );
+    for v4 in [V4, V6] {
+        let headers = if v4 { 28 } else { 48 };
+        let reason = |length: usize| {
+            let answer = program.run(START, &datagram(v4, length - headers));
+            answer.reason
+        };
+        assert_eq!(reason(9_000), Reason::Conforming);
+        assert_eq!(reason(9_000), Reason::Conforming);
+        assert_eq!(reason(9_000), Reason::OverLimit);
+        assert_eq!(reason(2_001), Reason::OverLimit);
+        assert_eq!(reason(2_000), Reason::Conforming);
+        assert_eq!(reason(headers), Reason::OverLimit);
+    }
+}
+
+/// The IP header's claim counts against the whole frame, not against its first buffer.
+#[test]
+fn a_claim_that_the_last_buffer_does_not_hold_is_malformed() {
+    let counted = Counted::new();
+    for (v4, header, field) in [(V4, 0, 2), (V6, 40, 4)] {
+        let frame = datagram(v4, 8_000);
+        let length = frame.len() - LINK;
+        let claim = |claimed: usize| {
+            let field_value = (claimed - header) as u16;
+            patched(&frame, field, &field_value.to_be_bytes())
+        };
+        for more in [1, 2, 100, 4_096] {
+            counted.malformed("claims more", &claim(length + more), 0);
+        }
+        // The datagram's own length still says what it said.
+        counted.malformed("claims less", &claim(length - 1), 0);
+        counted.conforming("claims all", &claim(length), "dns", length);
+    }
 }

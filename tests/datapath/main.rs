@@ -24,6 +24,8 @@ mod production;
 mod reference;
 mod resize;
 mod scopes;
+#[path = "../harness/setting.rs"]
+mod setting;
 mod table;
 mod temporary;
 mod traffic;

@@ -1,5 +1,6 @@
 //! Random headers, right for the most part, of every kind that the parser knows.
 
+use crate::census::Census;
 use crate::harness::Rng;
 use crate::policy::PORTS;
 
@@ -9,14 +10,24 @@ const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 
 /// A transport header and payload, and its protocol number.
-pub(crate) fn transport(rng: &mut Rng, v4: bool) -> (u8, Vec<u8>) {
+pub(crate) fn transport(rng: &mut Rng, v4: bool, census: &mut Census) -> (u8, Vec<u8>) {
     let payload = match rng.below(8) {
         0 => 0,
         1 => rng.below(1_400),
+        // Up to an MTU of 9,000, and more: frames of several buffers.
+        2 if rng.one_in(8) => 1_400 + rng.below(8_000),
         _ => rng.below(64),
     } as usize;
-    match rng.below(16) {
-        0..6 => (TCP, tcp(rng, payload)),
+    let kind = rng.below(16);
+    census.count(match kind {
+        0..6 => "TCP",
+        6..11 => "UDP",
+        11 => "ICMP",
+        12 | 13 => "other transport",
+        _ => "transport cut",
+    });
+    match kind {
+        0..6 => (TCP, tcp(rng, payload, census)),
         6..11 => (UDP, udp(rng, payload)),
         11 => (if v4 { 1 } else { 58 }, noise(rng, 8 + payload)),
         12 => (rng.pick(&[1, 58, 47, 50, 51, 132]), noise(rng, 8 + payload)),
@@ -39,10 +50,11 @@ fn port(rng: &mut Rng) -> u16 {
     }
 }
 
-fn tcp(rng: &mut Rng, payload: usize) -> Vec<u8> {
+fn tcp(rng: &mut Rng, payload: usize, census: &mut Census) -> Vec<u8> {
     let mut segment = noise(rng, 20);
     segment[2..4].copy_from_slice(&port(rng).to_be_bytes());
     let options = if rng.one_in(4) {
+        census.count("TCP options");
         rng.below(11) as usize
     } else {
         0
@@ -77,12 +89,22 @@ fn udp(rng: &mut Rng, payload: usize) -> Vec<u8> {
 }
 
 /// Puts up to ten IPv6 extension headers in front; the first one's number, or the transport's.
-pub(crate) fn extensions(rng: &mut Rng, protocol: u8, behind: Vec<u8>) -> (u8, Vec<u8>) {
+pub(crate) fn extensions(
+    rng: &mut Rng,
+    protocol: u8,
+    behind: Vec<u8>,
+    census: &mut Census,
+) -> (u8, Vec<u8>) {
     let count = match rng.below(10) {
         0..5 => 0,
         5..9 => 1 + rng.below(3),
         _ => 7 + rng.below(4),
     };
+    match count {
+        0 => {}
+        1..=3 => census.count("IPv6 1 to 3 extensions"),
+        _ => census.count("IPv6 7 to 10 extensions"),
+    }
     let (mut next, mut rest) = (protocol, behind);
     // Of one harmless kind, or of all.
     let kinds: &[u8] = if rng.one_in(2) {
@@ -97,7 +119,15 @@ pub(crate) fn extensions(rng: &mut Rng, protocol: u8, behind: Vec<u8>) -> (u8, V
         } else {
             rng.pick(kinds)
         };
-        let mut header = extension(rng, kind, next);
+        census.count(match kind {
+            0 => "hop-by-hop options",
+            43 => "routing",
+            60 => "destination options",
+            FRAGMENT => "fragment header",
+            AUTHENTICATION => "authentication",
+            _ => "mobility, HIP or shim6",
+        });
+        let mut header = extension(rng, kind, next, census);
         header.append(&mut rest);
         rest = header;
         next = kind;
@@ -105,7 +135,7 @@ pub(crate) fn extensions(rng: &mut Rng, protocol: u8, behind: Vec<u8>) -> (u8, V
     (next, rest)
 }
 
-fn extension(rng: &mut Rng, kind: u8, next: u8) -> Vec<u8> {
+fn extension(rng: &mut Rng, kind: u8, next: u8, census: &mut Census) -> Vec<u8> {
     if kind == FRAGMENT {
         let mut header = noise(rng, 8);
         header[0] = next;
@@ -118,6 +148,9 @@ fn extension(rng: &mut Rng, kind: u8, next: u8) -> Vec<u8> {
         return header;
     }
     let units = if rng.one_in(5) { rng.below(4) } else { 0 } as usize;
+    if units > 0 {
+        census.count("longer extension");
+    }
     let (units, length) = if kind == AUTHENTICATION {
         (units + 1, (units + 1) * 4 + 8)
     } else {

@@ -9,6 +9,8 @@
 mod harness;
 
 mod agree;
+mod buffers;
+mod census;
 mod crowd;
 mod generator;
 mod headers;
@@ -17,6 +19,7 @@ mod oracle;
 mod policy;
 #[path = "../harness/setting.rs"]
 mod setting;
+mod systematic;
 
 use setting::setting;
 
@@ -25,5 +28,5 @@ fn seed() -> u64 {
 }
 
 fn frames() -> u64 {
-    setting("THROTTLER_FRAMES", 100_000)
+    setting("THROTTLER_FRAMES", 200_000)
 }

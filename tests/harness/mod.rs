@@ -3,11 +3,13 @@
 //! `throttler_at` takes the time from its input and answers with the whole decision, so that a test says what the time
 //! is, and sees which scope and which limit decided.
 
+mod buffers;
 mod counters;
 mod pins;
 mod program;
 mod rng;
 
+pub(crate) use buffers::{REACH, can_split};
 pub(crate) use counters::{Counters, moved};
 pub(crate) use program::{Answer, Program, wall};
 pub(crate) use rng::Rng;

@@ -18,7 +18,7 @@ use throttler_common::abi::{
 use throttler_common::{Family, Reason};
 
 use super::pins::PinDir;
-use super::{Counters, START};
+use super::{Counters, START, buffers};
 
 /// The wall time at [`START`]; all that ties the two clocks of a test together.
 const START_WALL: &str = "2027-03-01T00:00:00Z";
@@ -113,6 +113,11 @@ impl Program {
         sys::test_run(self.loaded.program.as_fd(), &input, 1)
             .expect("a test run")
             .result
+    }
+
+    /// The same for a frame of which `reach` bytes lie in the first buffer; `None` where the kernel's test runs cannot.
+    pub(crate) fn run_split(&self, now: u64, frame: &[u8], reach: usize) -> Option<u32> {
+        buffers::run_split(self.loaded.program.as_fd(), now, frame, reach)
     }
 
     /// Runs the frame `times` times at `now`, without leaving the kernel in between.

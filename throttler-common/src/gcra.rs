@@ -37,7 +37,8 @@ pub const fn cost(limit: &LimitParams, units: u64) -> u64 {
 pub const fn step(tat: u64, now: u64, cost: u64, depth: u64) -> Result<u64, u64> {
     let start = if tat > now { tat } else { now };
     let next = start + cost;
-    // Uptime is below 2^64 ticks by nine years, a cost below 2^63 by configuration: no wrap.
+    // A debt is at most a depth (366 days) and a cost at most 2.1 years: no wrap in the first five years of uptime, nor up to
+    // 2^58 ns (9.1 years) less the limit's own depth and cost.
     let ahead = next - now;
     if ahead <= depth {
         Ok(next)

@@ -1,4 +1,4 @@
-//! Programs for the benchmark alone: drivers that draw a source address and tail-call the program
+//! Programs for the benchmark and for proofs alone: drivers that draw a source address and tail-call the program
 //! under test, the floor that everything is held against, and reference programs that show what the
 //! parts of a limiter cost.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
@@ -13,6 +13,9 @@ mod driver;
 #[cfg(target_arch = "bpf")]
 #[path = "bench/flood.rs"]
 mod flood;
+#[cfg(target_arch = "bpf")]
+#[path = "bench/hammer.rs"]
+mod hammer;
 #[cfg(target_arch = "bpf")]
 #[path = "bench/header.rs"]
 mod header;

@@ -75,11 +75,11 @@ fn prepare_machine() -> Result<Choice> {
 }
 
 /// Held until dropped, so that of two setups at once the second one finds everything done.
-fn lock(path: &Path) -> Result<File> {
+pub(crate) fn lock(path: &Path) -> Result<File> {
     let file = File::create(path).with_context(|| format!("cannot open {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => eprintln!("setup: waiting for another setup to end"),
+        Err(TryLockError::WouldBlock) => eprintln!("waiting for another run to end"),
         Err(TryLockError::Error(error)) => {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));
         }

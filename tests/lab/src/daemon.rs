@@ -25,7 +25,8 @@ use crate::{
 const READY: [&str; 2] = ["enforcing on", "monitoring on"];
 const APPLIED: &str = "policy generation";
 const REFUSED: &str = "keeping the old policy";
-const START_LIMIT: Duration = Duration::from_secs(20);
+/// Under an emulated processor the verifier alone takes ten.
+const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// A pipe may stay open beyond the child's end only if a child of its own has it.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
@@ -56,7 +57,7 @@ impl Daemon {
     /// Starts `throttler run` on the server's interface and waits until it is attached.
     ///
     /// # Errors
-    /// If it ends, or has not attached within 20 s; the error has all that it wrote to standard error.
+    /// If it ends, or has not attached within 60 s; the error has all that it wrote to standard error.
     pub fn start(lab: &Lab, binary: &Path, policy_toml: &str, extra_args: &[&str]) -> Result<Self> {
         let mut daemon = Self::prepare(lab, binary, extra_args)?;
         daemon.rewrite_policy(policy_toml)?;
@@ -128,7 +129,7 @@ impl Daemon {
     /// Sends SIGHUP and waits until the daemon says what became of it.
     ///
     /// # Errors
-    /// If the daemon does not run, ends, or says nothing within 20 s.
+    /// If the daemon does not run, ends, or says nothing within 60 s.
     pub fn reload(&mut self) -> Result<Reload> {
         let seen = self.stderr.count();
         sys::signal(self.running()?, libc::SIGHUP).context("cannot send SIGHUP")?;

@@ -31,6 +31,7 @@ pub mod sinks;
 mod sys;
 pub mod topology;
 pub mod traffic;
+mod volley;
 
 pub use bpffs::PinDir;
 pub use connect::tcp_connect_attempts;
@@ -42,6 +43,7 @@ pub use process::{CliOutput, run};
 pub use sinks::{TcpSink, UdpSink};
 pub use topology::Lab;
 pub use traffic::{Injector, ping, udp_burst};
+pub use volley::Volley;
 
 /// Removes the namespaces and pins that dead processes left behind; gives their names.
 ///

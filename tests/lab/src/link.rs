@@ -86,7 +86,7 @@ pub(crate) fn stats(interface: &str) -> Result<LinkStats> {
 }
 
 /// Columns: bytes packets errs drop fifo frame compressed multicast, then the same eight outwards (net/core/net-procfs.c).
-fn parse_stats(table: &str, interface: &str) -> Option<LinkStats> {
+pub(crate) fn parse_stats(table: &str, interface: &str) -> Option<LinkStats> {
     let row = table
         .lines()
         .find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'))?;

@@ -33,16 +33,8 @@ impl Injector {
     /// # Errors
     /// If the kernel refuses the socket.
     pub fn new(lab: &Lab) -> Result<Self> {
-        let open = || {
-            let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
-            sys::bind_packet(socket.as_fd(), sys::interface_index(CLIENT_IFACE)?)?;
-            Ok::<_, io::Error>(UdpSocket::from(socket))
-        };
         Ok(Self {
-            socket: lab
-                .client()
-                .run(open)
-                .context("cannot open a raw socket on the client's interface")?,
+            socket: raw_socket(lab)?,
         })
     }
 
@@ -87,6 +79,18 @@ impl Injector {
         }
         Ok(sent)
     }
+}
+
+/// A socket that puts whole frames on the client's interface.
+pub(crate) fn raw_socket(lab: &Lab) -> Result<UdpSocket> {
+    let open = || {
+        let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
+        sys::bind_packet(socket.as_fd(), sys::interface_index(CLIENT_IFACE)?)?;
+        Ok::<_, io::Error>(UdpSocket::from(socket))
+    };
+    lab.client()
+        .run(open)
+        .context("cannot open a raw socket on the client's interface")
 }
 
 /// Sends `n` datagrams from one socket bound to `src`, which becomes an address of the client.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use throttler_lab::{
-    Injector, Lab, TcpSink, UdpSink,
+    Injector, Lab, TcpSink, UdpSink, Volley,
     frames::{self, odd},
     ping, tcp_connect_attempts,
     topology::{CLIENT_V4, CLIENT_V6, SERVER_V4, SERVER_V6},
@@ -130,6 +130,26 @@ fn a_flood_of_frames_arrives_whole() {
         sink.counts(),
         lab.client_stats()
     );
+}
+
+#[test]
+fn a_volley_arrives_whole_whatever_the_lengths_of_its_frames() {
+    let lab = Lab::new("volley").expect("a lab");
+    let sink = UdpSink::new(&lab, 0).expect("a sink");
+    let mut volley = Volley::new(&lab).expect("a volley");
+    let from = [address("192.0.2.1"), address("192.0.2.2")];
+    let frames = from.map(|src| {
+        let length = if src == from[0] { 18 } else { 1_000 };
+        frames::udp(src, SERVER_V4.into(), 9, sink.ports()[0], length)
+    });
+    // No multiple of what a call takes, nor of what may be under way.
+    for number in 0..5_001 {
+        volley.push(&frames[number % 2]).expect("a frame");
+    }
+    volley.flush().expect("frames");
+    assert_eq!(volley.sent(), 5_001);
+    assert!(sink.wait_for(5_001, LONG), "{:?}", sink.counts());
+    assert_eq!(from.map(|src| sink.count(src)), [2_501, 2_500]);
 }
 
 #[test]

@@ -6,7 +6,10 @@ use throttler_common::{charge, gcra};
 
 use crate::policy::{Policy, limit};
 use crate::set::{Plan, Set};
-use crate::world::{NOW, Source, Table, UNIT, admit, after, cpu, done, every_order, most_orders};
+use crate::world::{
+    Known, NOW, Source, Table, UNIT, account, admit, after, cpu, done, every_order, known,
+    most_orders,
+};
 
 const BURST: u64 = 10;
 
@@ -53,7 +56,20 @@ fn is_valid(table: &Table, used: u64) -> bool {
     let set = &table.0[0];
     Class(set.load(layout::class(1))) == generations()[1].word()
         && set.load(layout::tat(1, 0)) == after(used * NEXT)
-        && !set.is_locked()
+        && table.is_valid(&rules(&sources()), &[account(&sources()[0], used, 0)])
+}
+
+/// Everybody of these scenarios.
+fn sources() -> [Source; 2] {
+    [1, 2].map(|name| Source::new(name, 1))
+}
+
+fn rules(sources: &[Source]) -> Known<'_> {
+    let [_, next] = generations();
+    Known {
+        tag: next.head.tag,
+        ..known(sources, &next.row)
+    }
 }
 
 #[test]
@@ -100,6 +116,7 @@ fn a_packet_of_the_old_generation_is_one_at_most() {
         assert_eq!(Class(set.load(layout::class(1))), generations()[1].word());
         let least = after((BURST - 1 + new) * NEXT);
         assert!(set.load(layout::tat(1, 0)) >= least, "{new} {old}");
+        assert!(table.is_valid(&rules(&[a]), &[]));
     });
 }
 
@@ -136,8 +153,111 @@ fn a_class_never_lands_on_the_next_source() {
             // Past, and so full, whatever the other bucket held.
             let tat = set.load(layout::tat(1, 0));
             assert!(set.is_of(1, &b) && tat <= gcra::ticks(later));
+            let now = later;
+            assert!(table.is_valid(
+                &Known {
+                    now,
+                    ..rules(&[a, b])
+                },
+                &[]
+            ));
         } else {
             assert!(is_valid(&table, 1) && renewed);
         }
+    });
+}
+
+#[test]
+fn three_cpus_convert_a_bucket_once() {
+    most_orders(2, || {
+        let (table, a) = table(5);
+        let meet_again = move |table: &Table| meet(table, &a, &generations()[1]).is_some();
+        let others = [(); 2].map(|()| {
+            let table = table.clone();
+            cpu(move || meet_again(&table))
+        });
+        let mut met = vec![meet_again(&table)];
+        met.extend(others.map(done));
+        assert!(met.contains(&true) && is_valid(&table, 5), "{met:?}");
+    });
+}
+
+/// Two CPUs of the new generation and one of the old.
+#[test]
+fn three_cpus_of_two_generations_convert_a_bucket_once() {
+    most_orders(2, || {
+        let (table, a) = table(5);
+        let others = [0, 1].map(|nth| {
+            let table = table.clone();
+            cpu(move || meet(&table, &a, &generations()[nth]).is_some())
+        });
+        let mine = meet(&table, &a, &generations()[1]).is_some();
+        let [old, new] = others.map(done);
+        // Without the lock nobody converted it.
+        if !mine && !new {
+            assert!(meet(&table, &a, &generations()[1]).is_some());
+        }
+        assert!(is_valid(&table, 5), "{mine} {old} {new}");
+    });
+}
+
+/// A class that has ended is resolved anew within a generation: nothing to convert.
+fn resolved_anew(cpus: usize) {
+    let scenario = move || {
+        let (table, a) = table(5);
+        let [first, _] = generations();
+        let word = Class::new(first.head.tag, first.word().kind(), 0, 7);
+        let way = table.find(&a, NOW).expect("it is seated");
+        let anew = move || charge::renew(&generations()[0], &way, 0, word, gcra::ticks(NOW));
+        let others: Vec<_> = (1..cpus).map(|_| cpu(anew)).collect();
+        let mut renewed = vec![anew()];
+        renewed.extend(others.into_iter().map(done));
+        let set = &table.0[0];
+        assert!(renewed.contains(&true));
+        assert_eq!(Class(set.load(layout::class(1))), word);
+        let sources = [a];
+        let rules = Known {
+            tag: first.head.tag,
+            ..known(&sources, &first.row)
+        };
+        assert!(table.is_valid(&rules, &[account(&a, 5, 0)]));
+    };
+    if cpus == 2 {
+        every_order(scenario);
+    } else {
+        most_orders(3, scenario);
+    }
+}
+
+#[test]
+fn two_cpus_resolve_a_class_anew() {
+    resolved_anew(2);
+}
+
+#[test]
+fn three_cpus_resolve_a_class_anew() {
+    resolved_anew(3);
+}
+
+/// One CPU renews, one charges by the new limits, one wants the way.
+#[test]
+fn a_renewal_amid_a_charge_and_a_claim() {
+    most_orders(2, || {
+        let (table, a) = table(BURST - 1);
+        let b = Source::new(2, 1);
+        let newcomer = cpu({
+            let table = table.clone();
+            move || table.claim(&b, NOW).is_ok()
+        });
+        let other = cpu({
+            let table = table.clone();
+            move || send(&table, &a, &generations()[1])
+        });
+        let mine = send(&table, &a, &generations()[1]);
+        let admitted = u64::from(mine) + u64::from(done(other));
+        // In debt, it keeps its way.
+        assert!(!done(newcomer) && admitted <= 1);
+        assert!(meet(&table, &a, &generations()[1]).is_some());
+        assert!(is_valid(&table, BURST - 1 + admitted));
     });
 }

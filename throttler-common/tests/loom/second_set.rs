@@ -1,7 +1,9 @@
 //! A source lies in its second set, which is another's first.
 
 use crate::set::Plan;
-use crate::world::{NOW, Source, Table, admit, burst, cpu, done, every_order, most_orders};
+use crate::world::{
+    NOW, Source, Table, account, admit, burst, cpu, done, every_order, known, most_orders,
+};
 
 /// Its way is looked at by a claim, which gives it back. In between, the source is not found.
 #[test]
@@ -21,9 +23,8 @@ fn a_source_is_not_put_into_its_first_set_while_its_second_is_in_doubt() {
             move || u64::from(admit(&way, &row, NOW)) + table.send(&a, 1, &row, NOW)
         });
         let sent = [table.send(&b, 1, &row, NOW), done(other)];
-        assert!(sent.iter().all(|admitted| *admitted <= 1), "{sent:?}");
-        assert!(table.ways_of(&a) <= 1 && table.ways_of(&b) <= 1);
-        assert!(table.0.iter().all(|set| !set.is_locked()));
+        let accounts = [account(&b, sent[0], 2), account(&a, sent[1], 1)];
+        assert!(table.is_valid(&known(&[a, b], &row), &accounts), "{sent:?}");
     });
 }
 
@@ -45,8 +46,40 @@ fn newcomers_from_two_first_sets_never_share_a_way() {
         let ways = [table.ways_of(&a), table.ways_of(&b)];
         assert!(claimed.contains(&true), "{claimed:?}");
         assert!(ways == [1, 0] || ways == [0, 1], "{ways:?}");
-        assert!(table.0.iter().all(|set| !set.is_locked()));
         let owner = if ways[0] == 1 { &a } else { &b };
         assert!(table.0[2].is_of(1, owner));
+        assert!(table.is_valid(&known(&[a, b], &burst(1)), &[]));
+    });
+}
+
+/// The same of three, whose second set has a way for one of them that says nothing, and a free one.
+#[test]
+fn newcomers_from_three_first_sets_never_share_a_way() {
+    most_orders(2, || {
+        let (old, row) = (Source::new(9, 2), burst(1));
+        let sources = [0, 1, 2].map(|set| {
+            let mut source = Source::new(u64::from(set) + 1, 1);
+            source.place.sets = [set, 3];
+            source
+        });
+        let mut seated = old;
+        seated.place.sets = [3, 3];
+        let plans = [Plan::full(), Plan::full(), Plan::full()];
+        let mut sets: Vec<_> = plans.into_iter().map(Plan::build).collect();
+        sets.push(Plan::full().free(1).seat(2, &seated).build());
+        let table = Table(sets);
+        let others = [1, 2].map(|nth| {
+            let (table, source) = (table.clone(), sources[nth]);
+            cpu(move || table.send(&source, 1, &row, NOW))
+        });
+        let mut sent = vec![table.send(&sources[0], 1, &row, NOW)];
+        sent.extend(others.map(done));
+        let accounts: Vec<_> = sources
+            .iter()
+            .zip(&sent)
+            .map(|(source, sent)| account(source, *sent, 2))
+            .collect();
+        let all = [sources[0], sources[1], sources[2], seated];
+        assert!(table.is_valid(&known(&all, &row), &accounts), "{sent:?}");
     });
 }

@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use loom::thread::JoinHandle;
-use throttler_common::abi::{Addr, Row};
+use throttler_common::abi::{AbuseParams, Addr, Row};
 use throttler_common::charge;
-use throttler_common::class::{Kind, Word};
 use throttler_common::gcra;
-use throttler_common::table::{
-    Found, Newcomer, Place, Unavailable, Way, answer, claim, found, header, search,
-};
+use throttler_common::table::{Found, Unavailable, Way, answer, claim, found, search};
 
+pub(crate) use crate::NOW;
 use crate::policy::{limit, row};
-use crate::set::Set;
+pub(crate) use crate::seat::Source;
+use crate::set::{FILLER, Set, filler_place, forget};
+use crate::setting::setting;
 use crate::source::packet;
+use crate::valid::{Account, Rules, Use, is_valid};
 
-/// Monotonic nanoseconds of most that happens.
-pub(crate) const NOW: u64 = 1_000_000_000_000;
 /// Nanoseconds that a unit costs.
 pub(crate) const UNIT: u64 = 6_000_000_000;
 
@@ -26,47 +25,40 @@ pub(crate) const fn after(nanos: u64) -> u64 {
     gcra::ticks(NOW + nanos)
 }
 
-/// Somebody who sends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Source {
-    pub(crate) addr: Addr,
-    pub(crate) class: Word,
-    pub(crate) place: Place,
-}
-
-impl Source {
-    /// Both of its sets are set 0, its first way is `home`.
-    pub(crate) fn new(name: u64, home: u64) -> Self {
-        Self {
-            addr: Addr {
-                words: [name, name + 100],
-            },
-            class: Word::new(1, Kind::Plan, name as u16, 0),
-            place: Place {
-                sets: [0, 0],
-                wanted: header::wanted(1, home),
-            },
-        }
-    }
-
-    pub(crate) fn newcomer(&self, now: u64) -> Newcomer {
-        Newcomer {
-            addr: self.addr,
-            class: self.class,
-            now,
-        }
-    }
-}
-
 /// The sets of a scenario: one, or the first and the second of everybody.
 #[derive(Clone)]
 pub(crate) struct Table(pub(crate) Vec<Set>);
 
 impl Table {
+    /// [`is_valid`] after packets of these sources, at most at `now`, under these limits.
+    pub(crate) fn is_valid(&self, known: &Known<'_>, accounts: &[Account]) -> bool {
+        let sets: Vec<_> = (0..)
+            .zip(&self.0)
+            .map(|(index, set)| (Use::Sources(0), index, *set))
+            .collect();
+        let place = |_: Use, addr: &Addr, scope: u8| match scope {
+            FILLER => Some(filler_place(addr.words[0] as u32)),
+            _ => {
+                let mut sources = known.sources.iter();
+                sources.find(|s| s.addr == *addr).map(|s| s.place)
+            }
+        };
+        let rules = Rules {
+            now: known.now,
+            tag: known.tag,
+            age: known.tag - 1,
+            abuse: known.abuse,
+            astray: known.astray,
+            place: &place,
+            row: &|_, _, _, _| Some(known.row),
+        };
+        is_valid(&sets, &rules, accounts)
+    }
+
     fn way(&self, source: &Source, handle: u64) -> Way<Set> {
         let set = source.place.sets[usize::from(handle & answer::SECOND != 0)];
         Way {
-            words: self.0[set as usize].clone(),
+            words: self.0[set as usize],
             handle,
         }
     }
@@ -79,7 +71,7 @@ impl Table {
     /// The same with what was read.
     pub(crate) fn look(&self, source: &Source, now: u64) -> Option<Found<Set>> {
         let [first, second] = source.place.sets.map(|i| &self.0[i as usize]);
-        let handle = search(first, || Some(second.clone()), &source.place, &source.addr);
+        let handle = search(first, || Some(*second), &source.place, &source.addr);
         if handle == 0 {
             return None;
         }
@@ -91,7 +83,7 @@ impl Table {
         let [first, second] = source.place.sets.map(|i| &self.0[i as usize]);
         claim(
             first,
-            || Some(second.clone()),
+            || Some(*second),
             &source.place,
             &source.newcomer(now),
         )
@@ -121,6 +113,42 @@ impl Table {
     }
 }
 
+/// What a scenario knows of its table.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) sources: &'a [Source],
+    pub(crate) row: Row,
+    pub(crate) abuse: AbuseParams,
+    /// The latest time of any packet.
+    pub(crate) now: u64,
+    /// The tag of the latest generation.
+    pub(crate) tag: u32,
+    /// [`Rules::astray`].
+    pub(crate) astray: u64,
+}
+
+/// Nothing but sources, and what they are held to.
+pub(crate) fn known<'a>(sources: &'a [Source], row: &Row) -> Known<'a> {
+    Known {
+        sources,
+        row: *row,
+        abuse: AbuseParams::default(),
+        now: NOW,
+        tag: 1,
+        astray: 0,
+    }
+}
+
+/// What a source was admitted, and how many packets of others it may have paid for.
+pub(crate) fn account(source: &Source, admitted: u64, strays: u64) -> Account {
+    Account {
+        addr: source.addr,
+        scope: 1,
+        admitted,
+        strays,
+    }
+}
+
 /// Whether a packet is admitted.
 pub(crate) fn admit(way: &Way<Set>, row: &Row, now: u64) -> bool {
     charge::admit(row, way, &packet(Addr::default()), &now).is_ok()
@@ -128,7 +156,11 @@ pub(crate) fn admit(way: &Way<Set>, row: &Row, now: u64) -> bool {
 
 /// So many packets, and one more every [`UNIT`].
 pub(crate) fn burst(packets: u64) -> Row {
-    row(limit(packets, UNIT))
+    // Of the generation that the sources' classes are of.
+    Row {
+        tag: 1,
+        ..row(limit(packets, UNIT))
+    }
 }
 
 /// Tries every interleaving.
@@ -136,23 +168,39 @@ pub(crate) fn every_order(scenario: impl Fn() + Send + Sync + 'static) {
     explore(None, scenario);
 }
 
-/// Tries every interleaving with so many changes from one CPU to another between their steps. Their
-/// number grows with that as a power; what is known of faults in protocols needs two.
+/// Tries every interleaving with so many changes from one CPU to another between their steps, and as many
+/// more as `THROTTLER_CHANGES` says. Their number grows with that as a power; what is known of faults in
+/// protocols needs two.
 pub(crate) fn most_orders(changes: usize, scenario: impl Fn() + Send + Sync + 'static) {
-    explore(Some(changes), scenario);
+    explore(Some(changes + more()), scenario);
+}
+
+fn more() -> usize {
+    setting("THROTTLER_CHANGES", 0) as usize
+}
+
+/// Orders of one scenario that are tried at most, where `THROTTLER_CHANGES` asks for more of them than
+/// anybody can wait for.
+fn most() -> Option<usize> {
+    (more() > 0).then(|| setting("THROTTLER_ORDERS", 50_000_000) as usize)
 }
 
 fn explore(changes: Option<usize>, scenario: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = changes;
     builder.max_branches = 10_000;
+    builder.max_permutations = most();
     let orders = Arc::new(AtomicUsize::new(0));
     let counted = orders.clone();
     builder.check(move || {
         counted.fetch_add(1, Relaxed);
+        forget();
         scenario();
     });
-    println!("{} orders", orders.load(Relaxed));
+    let orders = orders.load(Relaxed);
+    let bound = changes.map_or_else(String::new, |changes| format!(" of {changes} changes"));
+    println!("{orders} orders{bound}");
+    assert!(orders > 1, "the CPUs did not meet");
 }
 
 /// Another CPU.

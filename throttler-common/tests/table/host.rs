@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use throttler_common::abi::{Addr, PolicyHead, Region, SET_WORDS, TableHead, WAYS, region};
+use throttler_common::abi::{
+    AbuseParams, Addr, PolicyHead, Region, Row, SET_WORDS, TableHead, WAYS, region,
+};
+use throttler_common::class::tag;
 use throttler_common::lookup::{Source, Who};
 use throttler_common::table::{Place, Way, Words, header, layout};
 use throttler_common::{Clock, Notice, Packet, Slots};
 
 use crate::policy::Policy;
 use crate::source::packet;
+use crate::valid::{Account, Rules, Use, is_valid};
 
 /// Whom a way is kept for: address and scope.
 pub(crate) type Key = (u32, u8);
@@ -111,19 +115,38 @@ impl Table {
         HostWords(&self.sets[set as usize])
     }
 
-    /// Whose ways are live, and in which set; nobody has two.
+    /// [`is_valid`] after packets at most at `now` under these limits, and bans of at most so many moments.
+    pub(crate) fn is_valid(&self, row: &Row, now: u64, ban_max: u64, accounts: &[Account]) -> bool {
+        let sets: Vec<_> = Use::of(&self.head)
+            .into_iter()
+            .map(|(index, used)| (used, index, self.words(index)))
+            .collect();
+        let rules = Rules {
+            now,
+            tag: tag(1),
+            age: 0,
+            abuse: AbuseParams {
+                ban_max,
+                ..AbuseParams::default()
+            },
+            astray: 0,
+            place: &|used, addr, scope| used.place(&self.head, addr, scope),
+            row: &|_, _, _, _| Some(*row),
+        };
+        is_valid(&sets, &rules, accounts)
+    }
+
+    /// Whose ways are live, and in which set.
     pub(crate) fn holders(&self) -> BTreeMap<Key, u32> {
         let mut holders = BTreeMap::new();
         for set in 0..self.sets.len() as u32 {
             let words = self.words(set);
-            assert_eq!(words.load(layout::header(0)) & header::LOCK, 0, "set {set}");
             for way in 0..WAYS {
                 let found = words.load(layout::header(way));
                 if found & header::LIVE != 0 {
                     let bytes = words.load(layout::address(way, 0)).to_ne_bytes();
                     let source = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-                    let key = (source, header::scope(found));
-                    assert_eq!(holders.insert(key, set), None, "{key:?} has two ways");
+                    holders.insert((source, header::scope(found)), set);
                 }
             }
         }

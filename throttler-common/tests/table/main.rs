@@ -4,9 +4,12 @@ mod charges;
 mod host;
 mod model;
 mod place;
+#[expect(dead_code, reason = "shared with tests/loom")]
 #[path = "../support/policy.rs"]
 mod policy;
 mod sequences;
 #[path = "../support/source.rs"]
 mod source;
 mod stress;
+#[path = "../support/valid.rs"]
+mod valid;

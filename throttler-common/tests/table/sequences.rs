@@ -18,6 +18,9 @@ const SECOND: u64 = 1_000_000_000;
 /// So few free ways in its first set make a newcomer look at its second.
 const NARROW: usize = 3;
 
+/// Moments of the longest ban.
+const LONGEST: u64 = 1 << 19;
+
 #[derive(Clone, Debug)]
 enum Step {
     /// A packet comes.
@@ -42,7 +45,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     ];
     let step = prop_oneof![
         12 => keys().prop_map(Step::Arrive),
-        1 => (keys(), 0u64..1 << 19).prop_map(|(key, moments)| Step::Ban(key, moments)),
+        1 => (keys(), 0u64..LONGEST).prop_map(|(key, moments)| Step::Ban(key, moments)),
         2 => waits.prop_map(Step::Wait),
     ];
     prop::collection::vec(step, 1..400)
@@ -166,6 +169,7 @@ proptest! {
             }
             let holders = run.table.holders();
             prop_assert!(holders.keys().eq(run.model.0.keys()));
+            prop_assert!(run.table.is_valid(&run.policy.row, run.now, LONGEST, &[]));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::host::{Key, Table, addr, random};
 use crate::model::KEPT;
 use crate::policy::{Policy, limit, row};
 use crate::source::packet;
+use crate::valid::Account;
 
 const UNIT: u64 = 6_000_000_000;
 const SOURCES: usize = 12;
@@ -47,6 +48,18 @@ fn hammer(table: &Table, policy: &Policy, limits: &Row, now: u64, seed: u64, adm
     }
 }
 
+/// Nobody uses the table.
+fn check(table: &Table, limits: &Row, now: u64, admitted: &Admitted, strays: u64) {
+    let account = |(source, admitted): (u32, &AtomicU64)| Account {
+        addr: addr((0x0a00_0000 + source, 0)),
+        scope: 0,
+        admitted: admitted.load(Relaxed),
+        strays,
+    };
+    let accounts: Vec<_> = (0..).zip(admitted).map(account).collect();
+    assert!(table.is_valid(limits, now, 0, &accounts), "{accounts:?}");
+}
+
 fn stress(threads: u64, burst: u64) {
     let table = Table::new(threads, 1);
     let policy = Policy::new(1, limit(burst, UNIT));
@@ -64,6 +77,10 @@ fn stress(threads: u64, burst: u64) {
                     let seed = thread << 32 | phase as u64;
                     barrier.wait();
                     hammer(table, policy, limits, now, seed, admitted);
+                    if barrier.wait().is_leader() {
+                        // What was charged and not taken back, where the lock was held all the time, is on a bucket.
+                        check(table, limits, now, admitted, threads * PACKETS as u64);
+                    }
                 }
             });
         }

@@ -23,14 +23,18 @@ pub fn increment(rate: &Rate, unit: Unit) -> (u64, u8) {
 /// the rate: each is rounded by itself, and up.
 fn part_increment(rate: &Rate, percent: u8, unit: Unit) -> (u64, u8) {
     let ticks = u128::from(rate.period_ns()) << TICK_SHIFT;
-    let numerator = ticks * 10u128.pow(rate.scale());
+    let Some(numerator) = ticks.checked_mul(10u128.pow(rate.scale())) else {
+        // Slower than any policy may be.
+        return (u64::MAX, 0);
+    };
     let per_unit = |shift: u8| {
         let scaled = numerator.checked_shl(u32::from(shift)).unwrap_or(u128::MAX);
         let count = u128::from(rate.mantissa().max(1));
         let percent = u128::from(percent.max(1));
         // scaled * 100 / (count * percent), without the product of the first two.
         let rest = scaled % count * 100;
-        let hundred = scaled / count * 100 + rest.div_ceil(count);
+        let whole = (scaled / count).saturating_mul(100);
+        let hundred = whole.saturating_add(rest.div_ceil(count));
         let exact = rest.is_multiple_of(count) && hundred.is_multiple_of(percent);
         (hundred.div_ceil(percent), exact)
     };

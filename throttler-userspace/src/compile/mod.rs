@@ -17,6 +17,7 @@ mod layout;
 mod rows;
 mod rules;
 mod tables;
+mod verify;
 
 pub use abuse::{AbuseDescription, WidenDescription};
 pub use classes::covering_chain;
@@ -27,6 +28,7 @@ pub use description::{
 pub use fixed_point::{increment, params, part_params, scale};
 pub use layout::row_count;
 pub use tables::{Clock, PolicyTables, Previous};
+pub use verify::{Contradiction, verify};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What is wrong with a policy file, and how it is shown: file, line, caret and the mend.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -102,10 +103,21 @@ fn snippet<'a>(
     label: Option<&'a str>,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let excerpt = place.file.excerpt(&place.span);
-    Snippet::source(excerpt.line)
+    Snippet::source(harmless(excerpt.line))
         .line_start(excerpt.number)
         .path(place.file.name.as_str())
         .annotation(kind.span(excerpt.marked).label(label))
+}
+
+/// The line without the control characters of ISO 8859-1, which move a terminal's cursor and which the renderer, unlike
+/// those of ASCII, passes on. What stands for them is as long in UTF-8, so that carets stay where they belong.
+fn harmless(line: &str) -> Cow<'_, str> {
+    let moves = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
+    if line.contains(moves) {
+        line.replace(moves, "\u{b7}").into()
+    } else {
+        line.into()
+    }
 }
 
 /// Every error found in a policy file; never empty.

@@ -1,5 +1,6 @@
 //! Limits: names, units, rates and bursts, and whether the datapath can keep them.
 
+use throttler_common::gcra;
 use toml::Spanned;
 
 use super::bounds::{self, Culprit, FULL_SIZE};
@@ -13,6 +14,7 @@ use super::raw_scopes::Word;
 use super::settings::choice;
 use super::suggest::quote;
 use super::words::Unit;
+use crate::compile::params;
 
 /// The datapath's slot has room for so many.
 const MOST: usize = 4;
@@ -96,8 +98,21 @@ pub(crate) fn bucket(
             burst_span,
             format!("a burst of {tokens} bytes is below {FULL_SIZE}: a full-size packet would never conform"),
         );
+    } else if unit == Unit::Bytes && !holds_full_size(&parsed, tokens) {
+        // A packet's cost is rounded up to a tick, and the bucket down to one.
+        let enough = (tokens..).find(|tokens| holds_full_size(&parsed, *tokens));
+        let enough = enough.unwrap_or(tokens);
+        findings.warn(
+            burst_span,
+            format!("a burst of {tokens} bytes at `{parsed}` is less than a nanosecond short of a full-size packet, which would never conform: write {enough}"),
+        );
     }
     Some((parsed, tokens))
+}
+
+fn holds_full_size(rate: &Rate, burst: u64) -> bool {
+    let limit = params(rate, burst, Unit::Bytes);
+    gcra::cost(&limit, FULL_SIZE) <= limit.depth
 }
 
 fn report<T, W>(

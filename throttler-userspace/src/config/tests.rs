@@ -149,6 +149,22 @@ block = true
     assert_eq!(config.warnings, expected);
 }
 
+/// 64e9 / 7e6 ticks a byte are no whole number: 1500 bytes cost a tick more than a bucket of 1500 holds.
+#[test]
+fn warns_of_a_burst_that_is_a_tick_short_of_a_full_size_packet() {
+    let limit = |burst| {
+        format!(
+            "[scopes.default.limits]\na = {{ rate = \"7M/s\", burst = {burst}, unit = \"bytes\" }}\n"
+        )
+    };
+    let expected = "throttler.toml:2: a burst of 1500 bytes at `7M/s` is less than a nanosecond short of \
+                    a full-size packet, which would never conform: write 1501";
+    assert_eq!(parsed(&limit(1500)).warnings, [expected]);
+    assert!(parsed(&limit(1501)).warnings.is_empty());
+    let whole = limit(1500).replace("7M/s", "1M/s");
+    assert!(parsed(&whole).warnings.is_empty());
+}
+
 #[test]
 fn warns_of_bans_and_shares_that_never_hold() {
     let config = parsed(

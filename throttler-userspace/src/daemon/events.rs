@@ -74,7 +74,7 @@ fn drain(ring: &mut RingBuf<MapData>, mut each: impl FnMut(&Event)) {
 }
 
 /// An event from its bytes, field by field in the order of the ABI.
-fn decode(mut bytes: &[u8]) -> Option<Event> {
+pub(super) fn decode(mut bytes: &[u8]) -> Option<Event> {
     if bytes.len() != size_of::<Event>() {
         return None;
     }

@@ -114,7 +114,8 @@ fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
 
 /// Whether a value needs no quotes.
 fn plain(text: &str) -> bool {
-    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '"' || c == '=')
+    let special = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '=');
+    !text.is_empty() && !text.contains(special)
 }
 
 fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {

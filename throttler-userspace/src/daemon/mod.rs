@@ -20,6 +20,7 @@ use clap::{Args, ValueEnum};
 
 use self::signals::Signals;
 use crate::cli::Common;
+use crate::compile::Description;
 use crate::config::OnExit;
 use crate::kernel::link::WantedMode;
 use crate::kernel::{checks, interface};
@@ -109,6 +110,21 @@ impl From<OnExitArg> for OnExit {
     }
 }
 
+/// Writes the abuse log's line of an event, given as the ring holds it, under the generations of these descriptions,
+/// the latest last. Whether it was an event.
+pub fn tell(descriptions: Vec<Description>, iface: &str, event: &[u8]) -> bool {
+    let mut names = abuse::Names::default();
+    descriptions.into_iter().for_each(|one| names.push(one));
+    let event = events::decode(event);
+    event
+        .inspect(|event| {
+            if let Some(line) = abuse::line(&names, iface, event) {
+                line.log();
+            }
+        })
+        .is_some()
+}
+
 /// Runs the daemon until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -117,7 +133,6 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
     logging::init(args.log_format, common);
     let mut config = policy::load(&args, common.color.on_stderr())?;
     checks::privilege("run")?;
-    checks::kernel()?;
     checks::bpffs(&common.bpffs)?;
     // Before anything is made: a name that does not exist.
     for iface in &args.iface {

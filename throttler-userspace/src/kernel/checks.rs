@@ -68,34 +68,6 @@ pub fn bpffs(bpffs: &Path) -> Result<(), Failure> {
     ))
 }
 
-/// That the kernel has what the program uses.
-///
-/// # Errors
-/// Status 1, naming the kernel's version and the one needed.
-pub fn kernel() -> Result<(), Failure> {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    match version(&release) {
-        Some(found) if found < NEEDED => Err(Failure::new(
-            Status::Runtime,
-            format!(
-                "kernel {} is too old: the program needs {}.{} (frags-aware XDP); install a newer kernel",
-                release.trim(),
-                NEEDED.0,
-                NEEDED.1
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// `bpf_xdp_get_buff_len` and `BPF_F_XDP_HAS_FRAGS` came with 5.18.
-const NEEDED: (u32, u32) = (5, 18);
-
-fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,12 +77,5 @@ mod tests {
         let all = 1 << CAP_SYS_ADMIN | 1 << CAP_NET_ADMIN;
         assert!(missing(all).is_empty());
         assert_eq!(missing(1 << CAP_BPF), ["CAP_NET_ADMIN", "CAP_PERFMON"]);
-    }
-
-    #[test]
-    fn releases_are_read() {
-        assert_eq!(version("6.18.44-fc-v445\n"), Some((6, 18)));
-        assert_eq!(version("5.10.0-30-amd64"), Some((5, 10)));
-        assert_eq!(version("mystery"), None);
     }
 }

@@ -58,6 +58,28 @@ pub fn total_sets(head: &TableHead) -> u32 {
         .unwrap_or(0)
 }
 
+/// That the table is one of ours: regions one behind the other, in a map of so many sets.
+///
+/// # Errors
+/// It is not, or its map is smaller.
+pub fn check(head: &TableHead, sets: u32) -> anyhow::Result<()> {
+    let mut next = 0_u32;
+    let least = [1, 1, 1, 1, 2, MAX_SCOPES as u32];
+    for (region, least) in head.regions.iter().zip(least) {
+        let end = region.first.checked_add(region.sets);
+        let Some(end) =
+            end.filter(|end| region.first == next && region.sets >= least && *end <= sets)
+        else {
+            anyhow::bail!(
+                "the source table's layout contradicts its size, as if something else had written into its map: \
+                 `throttler detach` and `throttler run` start anew"
+            );
+        };
+        next = end;
+    }
+    Ok(())
+}
+
 /// Sources of one family that the table has room for.
 #[must_use]
 pub fn capacity(head: &TableHead) -> u32 {
@@ -86,6 +108,22 @@ mod tests {
             }
             assert_eq!(total_sets(&head), next);
             assert!(capacity(&head) >= max && capacity(&head) < max + 8);
+        }
+    }
+
+    #[test]
+    fn a_layout_that_is_not_ours_is_refused() {
+        let head = layout(1_000, [1; 7]);
+        let sets = total_sets(&head);
+        assert!(check(&head, sets).is_ok() && check(&head, sets + 1).is_ok());
+        assert!(check(&head, sets - 1).is_err() && check(&TableHead::default(), sets).is_err());
+        for region in 0..region::COUNT {
+            for (first, more) in [(1, 0), (u32::MAX, 0), (0, u32::MAX), (0, 1 << 31)] {
+                let mut other = head;
+                other.regions[region].first = head.regions[region].first.wrapping_add(first);
+                other.regions[region].sets = head.regions[region].sets.wrapping_add(more);
+                assert!(check(&other, sets).is_err(), "{region} {first} {more}");
+            }
         }
     }
 

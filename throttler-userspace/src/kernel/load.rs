@@ -8,6 +8,7 @@ use aya::{EbpfLoader, VerifierLogLevel};
 use aya_log::EbpfLogger;
 use throttler_common::abi::{TableHead, map};
 
+use super::features;
 use super::geometry;
 use super::map::Map;
 use super::pins::Pins;
@@ -65,7 +66,8 @@ pub struct Loaded {
 /// the smaller ones go on enforcing.
 ///
 /// # Errors
-/// The kernel refuses the object, or the pins cannot be made.
+/// The kernel refuses the object, or the pins cannot be made. Where it lacks what the object needs, a
+/// [`Failure`](crate::cli::failure::Failure) says what.
 pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
     let staging = pins.staging();
     if staging.exist() {
@@ -107,6 +109,16 @@ pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
 
 /// Loads with the source table pinned at `sources` and all other maps at `pins`.
 fn load_at(
+    pins: &Pins,
+    sources: &Pins,
+    program: &str,
+    max_sources: u32,
+    reuse: Reuse,
+) -> Result<Loaded> {
+    try_load_at(pins, sources, program, max_sources, reuse).map_err(features::explain)
+}
+
+fn try_load_at(
     pins: &Pins,
     sources: &Pins,
     program: &str,
@@ -170,9 +182,11 @@ fn seed(pins: &Pins) -> Result<[u64; 7]> {
 }
 
 fn verifier_error(error: ProgramError) -> anyhow::Error {
-    anyhow!(error).context(
-        "the kernel's verifier refused the program; please report this with the kernel's version (uname -r)",
-    )
+    let (version, level) = features::LOWEST_KERNEL;
+    anyhow!(error).context(format!(
+        "the kernel's verifier refused the program, which is tested from Linux {version}.{level} on; please report this \
+         with the kernel's version (uname -r)"
+    ))
 }
 
 /// Why pinned maps cannot be reused as they are.

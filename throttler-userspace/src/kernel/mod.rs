@@ -1,10 +1,12 @@
 //! Everything that touches the kernel: system calls, pins, maps, links, loading and publishing.
 
 pub mod checks;
+pub mod features;
 pub mod geometry;
 pub mod interface;
 pub mod link;
 pub mod load;
+mod lowest;
 pub mod map;
 pub mod monotonic;
 pub mod pins;

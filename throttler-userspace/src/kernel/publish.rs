@@ -4,6 +4,8 @@
 //! flip until all packets that may have read the old word are done; only then is the old bank free
 //! for the next generation. So no packet sees half of a policy, however fast reloads follow.
 
+use std::io;
+
 use anyhow::{Context as _, Result, bail};
 use throttler_common::abi::{
     DESCRIPTION_CHUNK_BYTES, DESCRIPTION_CHUNKS, DescriptionChunk, MAX_DESTINATIONS, MAX_ROWS,
@@ -12,7 +14,7 @@ use throttler_common::abi::{
 
 use super::sys;
 use super::tables::Tables;
-use crate::compile::{Description, PolicyTables, Previous, row_count};
+use crate::compile::{Description, PolicyTables, Previous, row_count, verify};
 
 /// Publishes `policy` as the generation in force.
 ///
@@ -42,7 +44,7 @@ pub fn publish(tables: &Tables, policy: &PolicyTables) -> Result<()> {
 }
 
 /// Waits until no packet uses the old bank.
-fn wait_for_packets() -> std::io::Result<()> {
+fn wait_for_packets() -> io::Result<()> {
     match sys::wait_for_readers() {
         // A kernel with `nohz_full` refuses, and has no other call for it. No packet takes a
         // thousandth of this.
@@ -95,6 +97,21 @@ fn clear_classes(tables: &Tables, bank: u32) -> Result<()> {
 }
 
 fn write_description(tables: &Tables, description: &Description, bank: u32) -> Result<()> {
+    for (index, chunk) in (0..).zip(chunks(description)?) {
+        let key = bank * DESCRIPTION_CHUNKS as u32 + index;
+        tables
+            .description
+            .set(&key, &chunk)
+            .context("writing the policy's description")?;
+    }
+    Ok(())
+}
+
+/// A description as its map holds it.
+///
+/// # Errors
+/// It is longer than the map.
+pub fn chunks(description: &Description) -> Result<Vec<Box<DescriptionChunk>>> {
     let mut json = serde_json::to_vec(description)?;
     let room = DESCRIPTION_CHUNKS * DESCRIPTION_CHUNK_BYTES;
     if json.len() >= room {
@@ -105,16 +122,12 @@ fn write_description(tables: &Tables, description: &Description, bank: u32) -> R
     }
     // The zero behind the text ends it, so that a longer one before does not show through.
     json.push(0);
-    for (index, bytes) in json.chunks(DESCRIPTION_CHUNK_BYTES).enumerate() {
-        let mut chunk = sys::zeroed::<DescriptionChunk>();
+    let chunk = |bytes: &[u8]| {
+        let mut chunk = Box::new(sys::zeroed::<DescriptionChunk>());
         chunk.bytes[..bytes.len()].copy_from_slice(bytes);
-        let key = bank * DESCRIPTION_CHUNKS as u32 + index as u32;
-        tables
-            .description
-            .set(&key, &chunk)
-            .context("writing the policy's description")?;
-    }
-    Ok(())
+        chunk
+    };
+    Ok(json.chunks(DESCRIPTION_CHUNK_BYTES).map(chunk).collect())
 }
 
 /// The generation in force; 0 where nothing has been published.
@@ -146,10 +159,24 @@ pub fn description(tables: &Tables) -> Result<Option<Description>> {
 }
 
 fn read_description(tables: &Tables, bank: u32) -> Result<Description> {
+    let first = bank * DESCRIPTION_CHUNKS as u32;
+    joined(
+        (first..)
+            .take(DESCRIPTION_CHUNKS)
+            .map(|key| tables.description.get(&key)),
+    )
+}
+
+/// The description in the chunks that its map holds; reads no further than its end.
+///
+/// # Errors
+/// The kernel's, or bytes that are no description of this version.
+pub fn joined(
+    chunks: impl Iterator<Item = io::Result<Option<DescriptionChunk>>>,
+) -> Result<Description> {
     let mut json = Vec::new();
-    for index in 0..DESCRIPTION_CHUNKS as u32 {
-        let key = bank * DESCRIPTION_CHUNKS as u32 + index;
-        let Some(chunk) = tables.description.get(&key)? else {
+    for chunk in chunks {
+        let Some(chunk) = chunk? else {
             break;
         };
         match chunk.bytes.iter().position(|byte| *byte == 0) {
@@ -166,7 +193,7 @@ fn read_description(tables: &Tables, bank: u32) -> Result<Description> {
 /// What the next generation goes on from.
 ///
 /// # Errors
-/// The kernel's, or a description that this version cannot read.
+/// The kernel's, a description that this version cannot read, or tables that it contradicts.
 pub fn previous(tables: &Tables) -> Result<Option<Previous>> {
     let Some(description) = description(tables)? else {
         return Ok(None);
@@ -189,6 +216,7 @@ pub fn previous(tables: &Tables) -> Result<Option<Previous>> {
         rows.extend(tables.rows.get(&key)?);
         histories.extend(tables.histories.get(&key)?);
     }
+    verify(&description, &head, &rows, &histories)?;
     Ok(Some(Previous {
         description,
         rows,

@@ -197,7 +197,7 @@ fn owe(set: &HostWords<'_>, way: usize, record: &SlotRecord, before: &[u64; MAX_
         }
         loop {
             let tat = set.load(word);
-            if set.compare_exchange(word, tat, tat.max(*before) + owed) {
+            if set.compare_exchange(word, tat, tat.max(*before).saturating_add(owed)) {
                 break;
             }
         }

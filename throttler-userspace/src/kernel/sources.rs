@@ -27,7 +27,9 @@ impl Sources {
     /// Nothing pinned there, or not a table of ours.
     pub fn open(dir: &Path, head: TableHead) -> Result<Self> {
         let map: Map<u32, Set> = Map::open(&dir.join(map::SOURCES))?;
-        let sets = geometry::total_sets(&head).min(map.info.max_entries);
+        geometry::check(&head, map.info.max_entries)
+            .with_context(|| format!("opening {}", dir.display()))?;
+        let sets = geometry::total_sets(&head);
         let mapping = Mapping::new(map.as_fd(), sets as usize * size_of::<Set>())
             .context("mapping the source table")?;
         Ok(Self { head, mapping })

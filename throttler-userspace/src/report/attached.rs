@@ -72,12 +72,9 @@ fn open(pins: Pins) -> Result<Option<Attachment>> {
         return Ok(None);
     }
     let tables = Tables::open(&pins.dir)?;
-    let Some((description, generation)) = read(&tables)? else {
+    let Some((description, generation)) = published(&tables)? else {
         return Ok(None);
     };
-    if description.scopes.is_empty() {
-        bail!("{}: the published policy has no scopes", pins.iface);
-    }
     Ok(Some(Attachment {
         mode: link::state(&pins)?,
         clock: monotonic::now(),
@@ -88,8 +85,11 @@ fn open(pins: Pins) -> Result<Option<Attachment>> {
     }))
 }
 
-/// The generation in force; `None` where nothing has been published.
-fn read(tables: &Tables) -> Result<Option<(Description, Generation)>> {
+/// The generation in force, and what is said of it; `None` where nothing has been published.
+///
+/// # Errors
+/// The kernel's, or what no version of ours has written.
+pub fn published(tables: &Tables) -> Result<Option<(Description, Generation)>> {
     // As for the description alone: a publish may overwrite the bank while it is read.
     for _ in 0..16 {
         let Some(description) = publish::description(tables)? else {

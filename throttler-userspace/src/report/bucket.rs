@@ -43,6 +43,8 @@ impl Level {
     /// `now` is in monotonic nanoseconds.
     pub(super) fn of(params: &LimitParams, tat: u64, now: u64) -> Self {
         let now = ticks(now);
+        // No arrival time lies further ahead than any burst; a damaged one must not wrap.
+        let tat = tat.min(now.saturating_add(1 << 62));
         Self {
             remaining: gcra::remaining(params, tat, now),
             reset: gcra::nanos_ceil(gcra::reset(tat, now)),

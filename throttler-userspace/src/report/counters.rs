@@ -37,6 +37,18 @@ pub(super) struct Totals {
     pub(super) dropped: u64,
 }
 
+impl Totals {
+    fn add(&mut self, reason: Reason, tally: &Tally) {
+        self.packets = self.packets.saturating_add(tally.packets);
+        self.bytes = self.bytes.saturating_add(tally.bytes);
+        let side = match reason.verdict() {
+            Verdict::Pass => &mut self.passed,
+            Verdict::Drop => &mut self.dropped,
+        };
+        *side = side.saturating_add(tally.packets);
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct ScopeReport {
     pub(super) scope: String,
@@ -150,12 +162,7 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
             .context("reading the counters")?;
         let reasons = summed(&per_cpu);
         for (reason, tally) in &reasons {
-            totals.packets += tally.packets;
-            totals.bytes += tally.bytes;
-            match reason.verdict() {
-                Verdict::Pass => totals.passed += tally.packets,
-                Verdict::Drop => totals.dropped += tally.packets,
-            }
+            totals.add(*reason, tally);
         }
         if scope.kind == ScopeKind::Scope || !reasons.is_empty() {
             scopes.push(ScopeReport {
@@ -193,8 +200,8 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
             given: stats.bans,
         },
         pressure: Pressure {
-            passed: newcomers.iter().map(|all| all.passed.packets).sum(),
-            refused: newcomers.iter().map(|all| all.dropped.packets).sum(),
+            passed: sum(newcomers.map(|all| all.passed.packets)),
+            refused: sum(newcomers.map(|all| all.dropped.packets)),
         },
         events: Events {
             sent: stats.events_sent,
@@ -211,14 +218,19 @@ fn summed(per_cpu: &[ScopeCounters]) -> BTreeMap<Reason, Tally> {
         let mut sum = Tally::default();
         for counters in per_cpu {
             let tally = counters.by_reason[reason as usize];
-            sum.packets += tally.packets;
-            sum.bytes += tally.bytes;
+            sum.packets = sum.packets.saturating_add(tally.packets);
+            sum.bytes = sum.bytes.saturating_add(tally.bytes);
         }
         if sum.packets > 0 {
             reasons.insert(reason, sum);
         }
     }
     reasons
+}
+
+/// Of the maps' counters no sum is trusted to fit.
+fn sum(counts: impl IntoIterator<Item = u64>) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
 }
 
 fn stats(tables: &Tables) -> Result<Stats> {
@@ -228,10 +240,10 @@ fn stats(tables: &Tables) -> Result<Stats> {
         .context("reading the statistics")?;
     let mut sum = Stats::default();
     for stats in per_cpu {
-        sum.events_sent += stats.events_sent;
-        sum.events_lost += stats.events_lost;
-        sum.contended += stats.contended;
-        sum.bans += stats.bans;
+        sum.events_sent = sum.events_sent.saturating_add(stats.events_sent);
+        sum.events_lost = sum.events_lost.saturating_add(stats.events_lost);
+        sum.contended = sum.contended.saturating_add(stats.contended);
+        sum.bans = sum.bans.saturating_add(stats.bans);
     }
     Ok(sum)
 }

@@ -13,7 +13,7 @@ use super::bucket::Bucket;
 use super::bucket_json;
 use super::global::{self, GlobalLevel};
 use super::names::limit_json;
-use super::output::{Format, document, seconds};
+use super::output::{Format, document, harmless, seconds};
 use super::question::{Question, rule, scopes};
 use super::reader::{Reader, bytes};
 use super::reason::{Case, Held, reason};
@@ -59,7 +59,7 @@ pub fn explain(
         return document(out, format, "buckets", answers.iter().map(Answer::json));
     }
     for answer in &answers {
-        writeln!(out, "{}", answer.verdict.sentence)?;
+        writeln!(out, "{}", harmless(answer.verdict.sentence.clone()))?;
         answer.limits(out)?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use throttler_common::gcra::ticks;
 use throttler_common::table::{Way, Words as _, header, layout};
 use throttler_common::{Family, Policies, charge};
 
-use crate::compile::{Description, row_count};
+use crate::compile::{Description, row_count, verify};
 use crate::host::HostWords;
 use crate::kernel::tables::Tables;
 
@@ -28,7 +28,7 @@ impl Generation {
     /// Reads the generation that a description is of.
     ///
     /// # Errors
-    /// The kernel's.
+    /// The kernel's, or bytes that no publish has written.
     pub(super) fn read(tables: &Tables, description: &Description) -> Result<Self> {
         let bank = description.generation % 2;
         let head = tables.heads.get(&bank)?;
@@ -40,6 +40,7 @@ impl Generation {
             rows.extend(tables.rows.get(&index)?);
             histories.extend(tables.histories.get(&index)?);
         }
+        verify(description, &head, &rows, &histories)?;
         Ok(Self {
             head,
             rows,

@@ -44,7 +44,7 @@ pub(super) fn levels<'a>(
         if let Some(more) = reserved.get(index) {
             burst += kept.burst;
             level = Level {
-                remaining: level.remaining + more.remaining,
+                remaining: level.remaining.saturating_add(more.remaining),
                 reset: level.reset.max(more.reset),
                 retry: level.retry.min(more.retry),
             };

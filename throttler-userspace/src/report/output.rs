@@ -33,7 +33,8 @@ impl Table {
 
     /// Adds a row.
     pub fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        let cells = cells.into_iter().map(harmless);
+        self.rows.push(cells.collect());
     }
 
     /// Whether it has no rows but the head.
@@ -78,6 +79,15 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// A text for people without control characters, which would move a terminal's cursor: what the policy file says of a
+/// rule is its author's, and what the maps say anybody's who may write to them.
+pub(super) fn harmless(mut text: String) -> String {
+    if text.contains(char::is_control) {
+        text = text.replace(char::is_control, "\u{fffd}");
+    }
+    text
 }
 
 /// The beginning of a document, up to its first item.
@@ -156,6 +166,16 @@ mod tests {
         let mut text = Vec::new();
         table.print(&mut text).unwrap();
         let expected = "source        packets\n10.0.0.1/32         7\nfd00::/64    12345678\n";
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn nothing_in_a_cell_moves_the_cursor() {
+        let mut table = Table::new(&["reason"]);
+        table.row(vec!["a\u{1b}[2J\n\u{9b}2Jb".to_owned()]);
+        let mut text = Vec::new();
+        table.print(&mut text).unwrap();
+        let expected = "reason\na\u{fffd}[2J\u{fffd}\u{fffd}2Jb\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 

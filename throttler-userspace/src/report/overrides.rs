@@ -101,7 +101,11 @@ pub(super) fn in_force(
             return;
         }
         let family = usize::from(key.family != 4);
-        let length = (key.prefix_len - CLASS_KEY_LEAD) as u8;
+        // A shorter prefix than bank and family take is nobody's.
+        let Some(length) = key.prefix_len.checked_sub(CLASS_KEY_LEAD) else {
+            return;
+        };
+        let length = u8::try_from(length).unwrap_or(u8::MAX);
         // Where a rule that ends sooner comes between, a ban is in the chain twice: the later end is its own.
         let steps = chain.steps.iter().filter(|step| wanted(step));
         let lasts = |step: &&ClassStep| step.until.wrapping_sub(1);

@@ -51,13 +51,14 @@ fn classify(reader: &Reader<'_>, question: &Question) -> Result<u8> {
     let head = reader.head();
     let bank = head.generation % 2;
     let protocol = question.protocol.unwrap_or(6);
-    let mut cell = u32::from(head.protocol_class[usize::from(protocol)]) * head.protocol_stride;
+    let mut cell =
+        u64::from(head.protocol_class[usize::from(protocol)]) * u64::from(head.protocol_stride);
     if let (Some(port), 6 | 17) = (question.port, protocol) {
         let classes = tables
             .port_classes
             .get(&bank)?
             .context("the port table is missing")?;
-        cell += u32::from(classes.class[usize::from(port)]);
+        cell += u64::from(classes.class[usize::from(port)]);
     }
     if let Some(to) = question.to {
         let (family, addr) = bytes(to);
@@ -68,7 +69,7 @@ fn classify(reader: &Reader<'_>, question: &Question) -> Result<u8> {
                 .get(&(run + index))?
                 .context("a destination is missing")?;
             if addr.masked(entry.mask) == entry.network {
-                cell += entry.class * head.destination_stride;
+                cell += u64::from(entry.class) * u64::from(head.destination_stride);
                 break;
             }
         }

@@ -71,7 +71,11 @@ fn of(attachment: &Attachment, within: Option<IpNet>) -> Result<Vec<SourceEntry>
             return;
         }
         let family = usize::from(key.family != 4);
-        let length = (key.prefix_len - CLASS_KEY_LEAD) as u8;
+        // A shorter prefix than bank and family take is nobody's.
+        let Some(length) = key.prefix_len.checked_sub(CLASS_KEY_LEAD) else {
+            return;
+        };
+        let length = u8::try_from(length).unwrap_or(u8::MAX);
         if let Ok(net) = IpNet::new(ip(family, key.addr), length)
             && within.is_none_or(|within| within.contains(&net) || net.contains(&within))
         {

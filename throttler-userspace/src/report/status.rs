@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::attached::Attachment;
-use super::output::{Format, json, seconds};
+use super::output::{Format, harmless, json, seconds};
 use super::{counters, global};
 
 #[derive(Debug, Serialize)]
@@ -123,13 +123,17 @@ fn print(out: &mut impl Write, report: &StatusReport<'_>) -> Result<()> {
     };
     writeln!(out, "{}: {state}", report.iface)?;
     writeln!(out, "  XDP      {}", report.xdp_mode)?;
-    writeln!(out, "  process  {daemon}; on exit: {}", report.on_exit)?;
+    writeln!(
+        out,
+        "  process  {daemon}; on exit: {}",
+        harmless(report.on_exit.to_owned())
+    )?;
     writeln!(
         out,
         "  policy   {}, generation {} of {}: {} scopes, {} plans, {} source prefixes",
-        report.policy,
+        harmless(report.policy.to_owned()),
         report.generation,
-        report.published,
+        harmless(report.published.to_owned()),
         report.scopes,
         report.plans,
         report.prefixes

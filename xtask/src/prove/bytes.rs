@@ -1,4 +1,6 @@
-//! The proof of bytes.
+//! The proof of bytes: whatever they are, nothing panics, and three readers of a frame agree on it.
+
+mod fuzz;
 
 use super::{
     Effort,
@@ -6,13 +8,41 @@ use super::{
 };
 
 pub(super) fn steps(effort: Effort) -> Vec<Step> {
-    vec![Step::Tests(Tests {
-        package: "throttler-userspace",
-        target: Some("differential"),
-        filters: &[],
-        settings: vec![(
-            "THROTTLER_FRAMES",
-            effort.pick("200000", "10000000").to_owned(),
-        )],
-    })]
+    let tests = |package, target, filters, setting: Option<(&'static str, &str)>| {
+        let settings = setting.map(|(name, value)| (name, value.to_owned()));
+        Step::Tests(Tests {
+            package,
+            target: Some(target),
+            filters,
+            settings: settings.into_iter().collect(),
+        })
+    };
+    let cases = effort.pick("2000", "20000");
+    let frames = effort.pick("200000", "10000000");
+    let mut steps = vec![
+        tests("throttler-fuzz", "replay", &[], None),
+        tests(
+            "throttler-fuzz",
+            "properties",
+            &[],
+            Some(("THROTTLER_CASES", cases)),
+        ),
+        tests(
+            "throttler-userspace",
+            "differential",
+            &[],
+            Some(("THROTTLER_FRAMES", frames)),
+        ),
+        tests(
+            "throttler-userspace",
+            "datapath",
+            &["frames::", "broken::"],
+            None,
+        ),
+        tests("throttler-userspace", "end_to_end", &["odd_frames::"], None),
+    ];
+    if effort == Effort::Long {
+        steps.push(Step::Work(fuzz::run));
+    }
+    steps
 }

@@ -8,6 +8,7 @@ mod elements;
 mod links;
 mod mapping;
 mod objects;
+pub(super) mod probe;
 mod record;
 mod system;
 mod test_run;
@@ -21,12 +22,12 @@ pub use objects::{
     LinkInfo, MapInfo, ProgramInfo, link_info, map_info, open_pinned, pin, program_by_id,
     program_info,
 };
-pub use record::{Record, from_bytes, zeroed};
+pub use record::{Record, as_bytes, from_bytes, zeroed};
 pub use system::{
     Ring, effective_user, interface_index, is_bpffs, monotonic_ns, random_words, readable, tick_ns,
     wait_for_readers,
 };
-pub use test_run::{TestRun, test_run};
+pub use test_run::{TestRun, test_run, test_run_split};
 
 use std::ffi::CString;
 use std::io;

@@ -42,6 +42,13 @@ pub fn from_bytes<T: Record>(bytes: &[u8]) -> Option<T> {
     (bytes.len() == size_of::<T>()).then(|| unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
 }
 
+/// A record's bytes.
+#[must_use]
+pub fn as_bytes<T: Record>(record: &T) -> &[u8] {
+    // SAFETY: `T` has no padding (`Record`), so that all of its bytes are written; they live as long as `record`.
+    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(record).cast(), size_of::<T>()) }
+}
+
 /// A zero record on the heap, without passing over the stack.
 #[must_use]
 pub fn zeroed<T: Record>() -> T {

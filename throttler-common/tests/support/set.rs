@@ -1,22 +1,48 @@
-//! A set of the table in loom's model of memory.
+//! A set of the table in a model of memory: loom's, or shuttle's.
 
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64 as Plain, Ordering::Relaxed};
 
-use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use throttler_common::abi::{SET_WORDS, WAYS};
-use throttler_common::class::Word as Class;
-use throttler_common::table::{Words, header, layout};
+use throttler_common::class::{Kind, Word as Class};
+use throttler_common::table::{Place, Words, header, layout};
 
-use crate::world::{NOW, Source};
+use crate::atomic::{AtomicU64, Ordering, fence};
+use crate::seat::Source;
+use crate::{NOW, SPINS};
 
-/// One set, shared by the threads of a model.
-#[derive(Clone)]
-pub(crate) struct Set(Arc<[Word; SET_WORDS]>);
+thread_local! {
+    /// The sets of the execution that is being tried. Its CPUs are coroutines of one thread.
+    static SETS: RefCell<Vec<Rc<[Word; SET_WORDS]>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The scope of ways that are others' from first to last.
+pub(crate) const FILLER: u8 = 9;
+
+/// Where such a way's source belongs: where it is.
+pub(crate) const fn filler_place(set: u32) -> Place {
+    Place {
+        sets: [set, set],
+        wanted: header::wanted(FILLER, 9),
+    }
+}
+
+/// One set, shared by the CPUs of a model: its number in the execution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Set(usize);
+
+/// Forgets the sets of the execution before.
+pub(crate) fn forget() {
+    SETS.take();
+}
 
 enum Word {
     /// Every order of accesses to it is tried.
     Modelled(AtomicU64),
+    /// The same with stores that are exchanges. Of a store and an exchange by two CPUs, loom may show the exchange
+    /// as the later one although it read what the store overwrote, which neither the language nor a machine allows.
+    Exchanged(AtomicU64),
     /// No scenario depends on it: an access is no step of the model.
     Aside(Plain),
 }
@@ -25,6 +51,7 @@ enum Word {
 pub(crate) struct Plan {
     words: [u64; SET_WORDS],
     modelled: [bool; SET_WORDS],
+    exchanged: [bool; SET_WORDS],
 }
 
 impl Plan {
@@ -33,12 +60,22 @@ impl Plan {
         let mut plan = Self {
             words: [0; SET_WORDS],
             modelled: [false; SET_WORDS],
+            exchanged: [false; SET_WORDS],
         };
-        let kept = header::again(header::wanted(9, 9), header::seen_units(NOW));
+        let kept = header::again(filler_place(0).wanted, header::seen_units(NOW));
         for way in 0..WAYS {
             plan.words[layout::header(way)] = kept;
+            plan.words[layout::address(way, 1)] = way as u64;
+            plan.words[layout::class(way)] = Class::new(1, Kind::Exempt, 0, 0).0;
         }
         plan.modelled[layout::header(0)] = true;
+        plan
+    }
+
+    /// Nobody has a way.
+    pub(crate) fn empty() -> Self {
+        let mut plan = Self::full();
+        plan.words = [0; SET_WORDS];
         plan
     }
 
@@ -56,6 +93,9 @@ impl Plan {
 
     /// The way is free.
     pub(crate) fn free(mut self, way: usize) -> Self {
+        for word in layout::address(way, 0)..=layout::class(way) {
+            self.words[word] = 0;
+        }
         self.words[layout::header(way)] = 0;
         self.in_play(way)
     }
@@ -76,6 +116,12 @@ impl Plan {
         self
     }
 
+    /// A word is something else at first.
+    pub(crate) fn holding(mut self, word: usize, value: u64) -> Self {
+        self.words[word] = value;
+        self
+    }
+
     /// Sources of this set may be in their second.
     pub(crate) fn overflowed(mut self) -> Self {
         self.words[layout::header(0)] |= header::OVERFLOW;
@@ -90,20 +136,50 @@ impl Plan {
         self
     }
 
-    pub(crate) fn build(self) -> Set {
-        Set(Arc::new(std::array::from_fn(|i| {
-            if self.modelled[i] {
+    /// The order of accesses to a way's ban and refusals matters, and all of them are told apart.
+    pub(crate) fn judging(mut self, way: usize) -> Self {
+        self.exchanged[layout::ban(way)] = true;
+        self.exchanged[layout::strikes(way)] = true;
+        self
+    }
+
+    /// The order of accesses to any word matters.
+    pub(crate) fn watching_all(mut self) -> Self {
+        self.modelled = [true; SET_WORDS];
+        self
+    }
+
+    pub(crate) fn build(mut self) -> Set {
+        let number = SETS.with_borrow(Vec::len);
+        for way in 0..WAYS {
+            if header::scope(self.words[layout::header(way)]) == FILLER {
+                self.words[layout::address(way, 0)] = number as u64;
+            }
+        }
+        let words = Rc::new(std::array::from_fn(|i| {
+            if self.exchanged[i] {
+                Word::Exchanged(AtomicU64::new(self.words[i]))
+            } else if self.modelled[i] {
                 Word::Modelled(AtomicU64::new(self.words[i]))
             } else {
                 Word::Aside(Plain::new(self.words[i]))
             }
-        })))
+        }));
+        SETS.with_borrow_mut(|sets| {
+            sets.push(words);
+            Set(number)
+        })
     }
 }
 
 impl Set {
+    /// Its words: not borrowed, since another CPU's turn may come amid an access.
+    fn words(self) -> Rc<[Word; SET_WORDS]> {
+        SETS.with_borrow(|sets| sets[self.0].clone())
+    }
+
     /// Live ways that have the source's address.
-    pub(crate) fn ways_of(&self, source: &Source) -> usize {
+    pub(crate) fn ways_of(self, source: &Source) -> usize {
         (0..WAYS)
             .filter(|way| self.load(layout::header(*way)) & header::LIVE != 0)
             .filter(|way| self.holds(*way, source))
@@ -111,43 +187,41 @@ impl Set {
     }
 
     /// Whether the way is the source's, its class included.
-    pub(crate) fn is_of(&self, way: usize, source: &Source) -> bool {
+    pub(crate) fn is_of(self, way: usize, source: &Source) -> bool {
         self.load(layout::header(way)) & header::LIVE != 0
             && self.holds(way, source)
             && Class(self.load(layout::class(way))) == source.class
     }
 
-    fn holds(&self, way: usize, source: &Source) -> bool {
+    fn holds(self, way: usize, source: &Source) -> bool {
         (0..2).all(|i| self.load(layout::address(way, i)) == source.addr.words[i])
-    }
-
-    pub(crate) fn is_locked(&self) -> bool {
-        self.load(layout::header(0)) & header::LOCK != 0
     }
 }
 
 impl Words for Set {
-    // Enough to fail, and to succeed after a failure; each more is a round of the same.
-    const SPINS: usize = 2;
+    const SPINS: usize = SPINS;
 
     fn load(&self, word: usize) -> u64 {
-        match &self.0[word] {
-            Word::Modelled(word) => word.load(Ordering::Acquire),
+        match &self.words()[word] {
+            Word::Modelled(word) | Word::Exchanged(word) => word.load(Ordering::Acquire),
             Word::Aside(word) => word.load(Relaxed),
         }
     }
 
     fn store(&self, word: usize, value: u64) {
-        match &self.0[word] {
+        match &self.words()[word] {
             Word::Modelled(word) => word.store(value, Ordering::Release),
+            Word::Exchanged(word) => {
+                word.swap(value, Ordering::Release);
+            }
             Word::Aside(word) => word.store(value, Relaxed),
         }
     }
 
     // A fence on either side makes a full barrier; the model takes a SeqCst access for AcqRel.
     fn compare_exchange(&self, word: usize, current: u64, next: u64) -> bool {
-        match &self.0[word] {
-            Word::Modelled(word) => {
+        match &self.words()[word] {
+            Word::Modelled(word) | Word::Exchanged(word) => {
                 fence(Ordering::SeqCst);
                 let done =
                     word.compare_exchange(current, next, Ordering::AcqRel, Ordering::Acquire);
@@ -161,8 +235,8 @@ impl Words for Set {
     }
 
     fn add(&self, word: usize, value: u64) {
-        match &self.0[word] {
-            Word::Modelled(word) => {
+        match &self.words()[word] {
+            Word::Modelled(word) | Word::Exchanged(word) => {
                 fence(Ordering::SeqCst);
                 word.fetch_add(value, Ordering::AcqRel);
                 fence(Ordering::SeqCst);

@@ -1,0 +1,145 @@
+//! A daemon in a lab, and what is read of it: counters of the program, places in its table, its memory.
+
+use std::{
+    fs,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use throttler::kernel::{pins::Pins, publish, tables::Tables};
+use throttler_common::abi::{Addr, SlotRecord, Stats};
+use throttler_lab::{Counters, Daemon, Lab, Volley, topology::SERVER_IFACE};
+
+use crate::ground::Source;
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Site {
+    // In this order: the daemon detaches while its namespace is still there.
+    pub(crate) daemon: Daemon,
+    pub(crate) volley: Volley,
+    tables: Tables,
+    /// Scopes by number, as the policy names them.
+    scopes: Vec<u8>,
+    lab: Lab,
+}
+
+impl Site {
+    pub(crate) fn start(policy: &str, scopes: &[String]) -> Self {
+        throttler_lab::require_root().expect("root");
+        let lab = Lab::new("flood").expect("a lab");
+        let binary = Path::new(env!("CARGO_BIN_EXE_throttler"));
+        let daemon = Daemon::start(&lab, binary, policy, &["--xdp-mode", "native"]);
+        let daemon = daemon.expect("a daemon");
+        let pins = Pins::of(daemon.bpffs(), SERVER_IFACE);
+        let tables = Tables::open(&pins.dir).expect("maps");
+        let description = publish::description(&tables).expect("a description");
+        let description = description.expect("a policy");
+        let id = |name: &String| {
+            let found = description.scopes.iter().find(|scope| scope.name == *name);
+            found.expect("a scope of the policy").id
+        };
+        Self {
+            volley: Volley::new(&lab).expect("a raw socket"),
+            scopes: scopes.iter().map(id).collect(),
+            tables,
+            daemon,
+            lab,
+        }
+    }
+
+    /// The counters, once every frame that was sent is counted, by the program or as lost on the link.
+    pub(crate) fn settled(&mut self) -> Counters {
+        self.volley.flush().expect("frames");
+        let sent = self.volley.sent();
+        let lost = self.lost();
+        let counters = self
+            .daemon
+            .wait_counters(|counters| counters.packets + lost >= sent, PATIENCE)
+            .expect("packets");
+        assert_eq!(counters.packets + self.lost(), sent, "{counters:#?}");
+        counters
+    }
+
+    /// Frames that the link took and lost.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lab
+            .client_stats()
+            .expect("counters of the link")
+            .tx_dropped
+    }
+
+    /// What the table has of a source.
+    pub(crate) fn record(&self, source: Source) -> Option<SlotRecord> {
+        let (family, addr) = match source.addr {
+            std::net::IpAddr::V4(v4) => (0, Addr::from_v4(v4.octets())),
+            std::net::IpAddr::V6(v6) => (1, Addr::from_bytes(v6.octets())),
+        };
+        let scope = self.scopes[source.scope as usize];
+        self.tables.sources.get(family, &addr, scope)
+    }
+
+    /// Ways given, newcomers passed without one, and packets refused as contended, over all CPUs.
+    pub(crate) fn stats(&self) -> Stats {
+        let values = self.tables.stats.get_per_cpu(&0).expect("statistics");
+        values.iter().fold(Stats::default(), |sum, one| Stats {
+            contended: sum.contended + one.contended,
+            claimed: sum.claimed + one.claimed,
+            newcomers: sum.newcomers + one.newcomers,
+            ..sum
+        })
+    }
+
+    /// How many CPUs have told of anything.
+    pub(crate) fn telling_cpus(&self) -> u64 {
+        let values = self.tables.stats.get_per_cpu(&0).expect("statistics");
+        let told = values
+            .iter()
+            .filter(|one| one.events_sent + one.events_lost > 0);
+        told.count() as u64
+    }
+
+    /// What the CLI says of newcomers under pressure: packets passed, and refused.
+    pub(crate) fn pressure(&self) -> (u64, u64) {
+        let dump = self
+            .daemon
+            .json(&["dump", "counters", "-o", "json"])
+            .expect("counters");
+        let count = |name: &str| {
+            let count = dump["interfaces"][0]["pressure"][name].as_u64();
+            count.unwrap_or_else(|| panic!("no pressure in {dump}"))
+        };
+        (count("passed"), count("refused"))
+    }
+
+    /// Lines of the abuse log, once there are as many as events were sent.
+    pub(crate) fn told(&self, events: u64) -> u64 {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let lines = self.daemon.stderr_lines();
+            let lines = lines.iter().filter(|line| line.contains("source=")).count() as u64;
+            assert!(lines <= events, "{lines} lines of {events} events");
+            if lines == events {
+                return lines;
+            }
+            assert!(
+                Instant::now() < end,
+                "only {lines} lines of {events} events"
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// KiB that the daemon has of its own: without files and the maps that it has mapped.
+    pub(crate) fn memory(&self) -> u64 {
+        let pid = self.daemon.pid().expect("a running daemon");
+        // Counted page by page; RssAnon of its status may be as many pages off as CPUs keep to themselves.
+        let smaps = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("its memory");
+        let line = smaps
+            .lines()
+            .find_map(|line| line.strip_prefix("Anonymous:"));
+        let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        size.and_then(|size| size.parse().ok()).expect("Anonymous")
+    }
+}

@@ -1,0 +1,180 @@
+//! With exactly the three: load, attach, limit, tell, reload, adopt, resize, detach.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    os::unix::process::ExitStatusExt as _,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+use throttler_lab::{
+    Counters, Injector, Lab, frames,
+    topology::{SERVER_IFACE, SERVER_V4},
+};
+
+use crate::confined::{Confined, assert_confined, done};
+
+const LONG: Duration = Duration::from_secs(20);
+const FIVE: &str =
+    "[throttler]\nmax_sources = 1024\n[scopes.default.limits]\ndaily = { rate = \"5/day\" }\n";
+
+/// A confined daemon, killed on drop.
+struct Daemon {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Daemon {
+    fn start(confined: &Confined, lab: &Lab) -> Self {
+        let args = [
+            "run",
+            "--iface",
+            SERVER_IFACE,
+            "-c",
+            "policy.toml",
+            "--xdp-mode",
+            "native",
+        ];
+        let mut command = confined.command(lab, &crate::confined::NEEDED, &args);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("setpriv of util-linux");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (send, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let daemon = Self { child, lines };
+        daemon.wait_line("enforcing on veth-s (native XDP");
+        assert_confined(daemon.child.id());
+        daemon
+    }
+
+    /// Waits for a line that holds the text, and gives those before it, too.
+    fn wait_line(&self, text: &str) -> Vec<String> {
+        let end = Instant::now() + LONG;
+        let mut lines = Vec::new();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => lines.push(line),
+                Err(error) => panic!("no `{text}` ({error}) in {lines:#?}"),
+            }
+            if lines.last().is_some_and(|line| line.contains(text)) {
+                return lines;
+            }
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        done(
+            Command::new("kill")
+                .arg(signal)
+                .arg(self.child.id().to_string()),
+        );
+    }
+
+    fn ended(mut self) -> ExitStatus {
+        self.child.wait().expect("an end")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Site {
+    confined: Confined,
+    injector: Injector,
+    lab: Lab,
+}
+
+impl Site {
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.confined.say(&self.lab, args);
+        assert_eq!(output.code(), Some(0), "{args:?}: {output:?}");
+        output.stdout
+    }
+
+    fn counters(&self) -> Counters {
+        let dump = self.ok(&["dump", "counters", "-o", "json"]);
+        let dump = serde_json::from_str(&dump).expect("JSON");
+        Counters::from_json(&dump, SERVER_IFACE).expect("counters")
+    }
+
+    /// Sends packets of one source; gives all that passed and were refused once these are counted.
+    fn offer(&self, packets: u64) -> (u64, u64) {
+        let wanted = self.counters().packets + packets;
+        for _ in 0..packets {
+            let frame = frames::udp([192, 0, 2, 1].into(), SERVER_V4.into(), 1024, 5300, 18);
+            self.injector.send(&frame).expect("a frame");
+        }
+        let end = Instant::now() + LONG;
+        loop {
+            let counters = self.counters();
+            if counters.packets >= wanted {
+                assert_eq!(counters.packets, wanted);
+                return (counters.passed, counters.reason_total("over_limit").0);
+            }
+            assert!(Instant::now() < end, "{counters:#?}");
+        }
+    }
+}
+
+#[test]
+fn three_capabilities_are_all_that_the_daemon_needs() {
+    let lab = Lab::new("confined").expect("a lab");
+    let site = Site {
+        confined: Confined::new(),
+        injector: Injector::new(&lab).expect("an injector"),
+        lab,
+    };
+    site.confined.policy(FIVE);
+    let daemon = Daemon::start(&site.confined, &site.lab);
+    assert_eq!(site.offer(7), (5, 2));
+    daemon.wait_line("source=192.0.2.1/32");
+    for args in [
+        &["status"][..],
+        &["dump", "buckets", "-o", "json"],
+        &["explain", "192.0.2.1"],
+        &["pause", "--for", "1min"],
+        &["resume"],
+    ] {
+        site.ok(args);
+    }
+
+    site.confined.policy(&FIVE.replace('5', "8"));
+    daemon.signal("-HUP");
+    daemon.wait_line("policy generation 2 in force");
+    // Nothing was left of five, so nothing is left of eight.
+    assert_eq!(site.offer(1), (5, 3));
+
+    daemon.signal("-KILL");
+    let ended = daemon.ended();
+    assert_eq!(ended.signal(), Some(9), "{ended}");
+    assert_eq!(site.offer(1), (5, 4), "a dead daemon's program goes on");
+    site.confined.policy(&FIVE.replace("1024", "2048"));
+    let daemon = Daemon::start(&site.confined, &site.lab);
+    assert_eq!(
+        site.offer(1),
+        (5, 5),
+        "the table is larger, and has what it had"
+    );
+
+    daemon.signal("-TERM");
+    daemon.wait_line("detached");
+    let ended = daemon.ended();
+    assert_eq!(ended.code(), Some(0), "{ended}");
+}
