@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, UdpSocket};
 
+use serde_json::Value;
 use throttler_lab::{Counters, UdpSink, topology::SERVER_IFACE};
 
 use crate::site::{FIVE_A_DAY, LONG, PORT, Site, address, binary};
@@ -91,6 +92,20 @@ fn two_interfaces_are_each_their_own() {
         (5, 3)
     );
     assert_eq!(site.counters().packets, 7, "counted apart");
+    // One document of both, the worst first: three were refused on lo, two beside it.
+    let dump = |top: &[&str]| {
+        let args = [&["dump", "buckets", "-o", "json"], top].concat();
+        let document = site.daemon.json(&args).expect("a dump");
+        let buckets = document["buckets"].as_array().expect("buckets").clone();
+        let of = |bucket: &Value| (bucket["iface"].clone(), bucket["source"].clone());
+        buckets.iter().map(of).collect::<Vec<_>>()
+    };
+    let both = [
+        ("lo".into(), "127.0.0.1/32".into()),
+        (SERVER_IFACE.into(), "192.0.2.1/32".into()),
+    ];
+    assert_eq!(dump(&[]), both);
+    assert_eq!(dump(&["--top", "1"]), both[..1]);
 
     let good = FIVE_A_DAY.replace("5/day", "9/day");
     site.daemon.rewrite_policy(&good).expect("a policy");

@@ -34,8 +34,9 @@ use crate::{
 
 /// What a full run tries, beside the running kernel.
 const ALL: [&str; 4] = ["5.10", "6.1", "6.12", debian::NEWEST];
-/// What CI does; the running kernel is `cargo xtask test`'s.
-const CI: [&str; 3] = ["5.10", "6.1", "6.12"];
+/// What CI does; the running kernel is `cargo xtask test`'s. Not 5.10: a suite that Debian may move to its archive any day
+/// must not keep everybody's changes out.
+const CI: [&str; 2] = ["6.1", "6.12"];
 /// Hundreds of times what a guest needs is not waited for.
 const DEADLINE: Duration = Duration::from_secs(300);
 
@@ -46,7 +47,7 @@ pub(crate) struct KernelsArgs {
     /// times
     #[arg(long, value_name = "VERSION")]
     kernel: Vec<String>,
-    /// A few old ones, unless others are named, with the binaries of `cargo xtask test`; docs/kernels.* stay as they are
+    /// The two oldest that are supported, unless others are named, with the binaries of `cargo xtask test`; docs/kernels.* stay as they are
     #[arg(long)]
     ci: bool,
 }
@@ -145,9 +146,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ci_tries_two_supported_kernels_and_one_that_must_refuse() {
-        let supported = CI.iter().filter(|version| is_supported(version)).count();
-        assert_eq!((supported, CI.len()), (2, 3));
+    fn ci_tries_two_supported_kernels_and_a_full_run_one_that_must_refuse() {
+        assert!(CI.len() >= 2 && CI.iter().all(|version| is_supported(version)));
+        assert!(
+            ALL.iter()
+                .any(|version| version.contains('.') && !is_supported(version))
+        );
         assert!(CI.iter().all(|version| ALL.contains(version)));
         let lowest = format!("{}.{}", LOWEST.0, LOWEST.1);
         assert!(CI.contains(&lowest.as_str()), "the lowest one is tried");

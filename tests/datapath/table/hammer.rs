@@ -13,7 +13,6 @@ use throttler::kernel::map::Map;
 use throttler::kernel::sys;
 use throttler_common::Reason;
 use throttler_common::abi::{WAYS, map};
-use throttler_lab::Netns;
 
 use self::rounds::{ADMITTED, DONE, SOURCES, setting as word};
 use super::is_sound_under;
@@ -27,8 +26,6 @@ use crate::traffic::{SERVER, udp};
 mod rounds;
 
 static PROGRAMS: &[u8] = aya::include_bytes_aligned!(env!("THROTTLER_BENCH_OBJECT"));
-/// The index of `lo` in every network namespace.
-const LOOPBACK: u32 = 1;
 
 /// Every round, all buckets are full again, bans are over, and ways are not kept for having been seen twice.
 const STEP: u64 = 5 * MINUTE;
@@ -69,8 +66,6 @@ struct Hammer {
     admitted: Map<u32, u64>,
     /// Which program it is aimed at: the kernel forgets that once nobody has the map open.
     _aim: Map<u32, u32>,
-    _link: OwnedFd,
-    _netns: Netns,
 }
 
 impl Hammer {
@@ -84,12 +79,6 @@ impl Hammer {
         program.load().expect("the verifier's consent");
         let fd = program.fd().expect("loaded").as_fd();
         let program = fd.try_clone_to_owned().expect("a file descriptor");
-        // Attached where nothing passes: a program that is attached nowhere is made known to the kernel's dispatcher
-        // for each test run anew, which takes 25 ms.
-        let netns = Netns::new("hammer").expect("a namespace");
-        let link = netns
-            .run(|| sys::attach_xdp(program.as_fd(), LOOPBACK, sys::XDP_GENERIC))
-            .expect("attaching to lo");
         let open = |name: &str| {
             let path = pins.join(name);
             object.map(name).expect("a map").pin(&path).expect("a pin");
@@ -122,8 +111,6 @@ impl Hammer {
             settings,
             admitted,
             _aim: aim,
-            _link: link,
-            _netns: netns,
         }
     }
 

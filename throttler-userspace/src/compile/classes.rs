@@ -2,7 +2,6 @@
 //! which ends uncovers the next without anybody touching the trie.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 use throttler_common::abi::{
@@ -159,33 +158,4 @@ impl Prefix {
             addr: throttler_common::abi::Addr::from_bytes(self.bytes),
         }
     }
-}
-
-/// The chain of the longest entry that covers the first `length` bits of an address: what the
-/// kernel's trie answers, by plain search, for tests and reports.
-#[must_use]
-pub fn covering_chain(
-    entries: &[(ClassKey, ClassChain)],
-    addr: IpAddr,
-    length: u8,
-) -> Option<&ClassChain> {
-    let (family, bytes) = address(&addr);
-    let wanted = Prefix {
-        family: if family == 0 { 4 } else { 6 },
-        bytes: bytes.to_bytes(),
-        length,
-    };
-    let covers = |key: &ClassKey| {
-        let prefix = Prefix {
-            family: key.family,
-            bytes: key.addr.to_bytes(),
-            length: (key.prefix_len - CLASS_KEY_LEAD) as u8,
-        };
-        prefix.contains(&wanted)
-    };
-    entries
-        .iter()
-        .filter(|(key, _)| covers(key))
-        .max_by_key(|(key, _)| key.prefix_len)
-        .map(|(_, chain)| chain)
 }

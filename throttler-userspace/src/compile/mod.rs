@@ -20,7 +20,6 @@ mod tables;
 mod verify;
 
 pub use abuse::{AbuseDescription, WidenDescription};
-pub use classes::covering_chain;
 pub use description::{
     Description, LimitDescription, OverrideDescription, PlanDescription, RuleDescription,
     ScopeDescription, ScopeKind,

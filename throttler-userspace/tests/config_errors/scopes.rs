@@ -69,6 +69,7 @@ match = [{ protocol = "tcp", ports = ["8050-8199"] }]
     reserved_without_sign: &protected("reserved = \"25\"\n"),
     reserved_nothing: &protected("reserved = \"0%\"\n"),
     reserved_everything: &protected("reserved = \"100%\"\n"),
+    reserved_beyond_bytes: &protected("reserved = \"1000%\"\n"),
     reserved_fraction: &protected("reserved = \"12.5%\"\n"),
     reserved_misspelt: &protected("reservd = \"25%\"\n"),
     shares_of_one: &protected("global.one = { rate = \"1/min\" }\n"),
