@@ -63,9 +63,9 @@ pub struct RunArgs {
     /// Unless `throttler confirm` comes within this time of the start or of a reload, put back what was in force before
     #[arg(long, env = "THROTTLER_CONFIRM", value_parser = crate::cli::duration, value_name = "TIME")]
     pub confirm: Option<Duration>,
-    /// Time between two self-checks
-    #[arg(long, env = "THROTTLER_CHECK_EVERY", value_parser = crate::cli::duration, default_value = "10s", hide = true)]
-    pub check_every: Duration,
+    /// Milliseconds between two self-checks; for tests
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..), hide = true)]
+    pub check_every_ms: u64,
     /// Serve Prometheus metrics at `http://ADDR/metrics`
     #[arg(long, env = "THROTTLER_METRICS_LISTEN", value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,

@@ -77,7 +77,10 @@ impl Attached {
 
     /// A pinned map that the program does not use: what is written there is not enforced.
     fn foreign_map(&self) -> Result<Option<&'static str>> {
-        let used = sys::program_maps(self.program.as_fd()).context("reading our program's maps")?;
+        let mut used =
+            sys::program_maps(self.program.as_fd()).context("reading our program's maps")?;
+        // For people alone: the program does not know it.
+        used.push(self.tables.description.info.id);
         for name in map::ALL {
             let path = self.pins.map(name);
             let pinned = sys::open_pinned(&path).and_then(|fd| sys::map_info(fd.as_fd()));

@@ -103,7 +103,7 @@ async fn serve_local(
         trial: None,
     };
     desired.try_start();
-    let mut checks = tokio::time::interval(args.check_every.max(Duration::from_millis(1)));
+    let mut checks = tokio::time::interval(Duration::from_millis(args.check_every_ms));
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
