@@ -1,6 +1,7 @@
 //! The control socket: HTTP/1.1 and JSON over a Unix socket, for the command line, curl and applications alike.
 //! `docs/openapi.json` describes it; a test holds the two together.
 
+pub mod apart;
 mod documents;
 mod events;
 mod listen;
