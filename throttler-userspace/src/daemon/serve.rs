@@ -163,10 +163,12 @@ async fn read(
     let tell = |event: &_| {
         if let Some(line) = abuse::line(&names.borrow(), &pins.iface, event) {
             line.log();
-            let line: Arc<str> = line.json().into();
-            recent.push(Arc::clone(&line));
-            // Nobody may be listening.
-            let _ = told.send(line);
+            let line = line.json();
+            recent.push(&line);
+            if told.receiver_count() > 0 {
+                // The last one may have gone just now.
+                let _ = told.send(line.into());
+            }
         }
     };
     loop {

@@ -183,8 +183,10 @@ impl<K: Record, V: Record> Map<K, V> {
         mut each: impl FnMut(&K, &V),
     ) -> io::Result<bool> {
         self.one_value()?;
-        let mut keys = vec![sys::zeroed::<K>(); BATCH];
-        let mut values = vec![sys::zeroed::<V>(); BATCH];
+        // Small: a daemon that does this all day stays small.
+        let size = BATCH / 8;
+        let mut keys = vec![sys::zeroed::<K>(); size];
+        let mut values = vec![sys::zeroed::<V>(); size];
         let mut seen = 0;
         while seen < count {
             let (read, next) =

@@ -24,25 +24,59 @@ pub(in crate::daemon) const BACKLOG: usize = 8_192;
 /// Events that are kept for whoever asks later.
 const KEPT: usize = 1_000;
 
+/// Bytes that they may take, from the start on: a flood does not make the daemon larger.
+const ROOM: usize = 512 * 1024;
+
 /// The latest events.
-#[derive(Clone, Default)]
-pub(in crate::daemon) struct Recent(Arc<Mutex<VecDeque<Arc<str>>>>);
+#[derive(Clone)]
+pub(in crate::daemon) struct Recent(Arc<Mutex<Kept>>);
+
+struct Kept {
+    /// Lines, each with its end.
+    text: VecDeque<u8>,
+    lines: usize,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        // Written once, so that the memory is taken now.
+        let mut text = VecDeque::from(vec![b'\n'; ROOM]);
+        text.clear();
+        Self(Arc::new(Mutex::new(Kept { text, lines: 0 })))
+    }
+}
+
+impl Kept {
+    fn drop_first(&mut self) {
+        let end = self.text.iter().position(|byte| *byte == b'\n');
+        self.text
+            .drain(..end.map_or(self.text.len(), |end| end + 1));
+        self.lines = self.lines.saturating_sub(1);
+    }
+}
 
 impl Recent {
-    pub(in crate::daemon) fn push(&self, line: Arc<str>) {
+    pub(in crate::daemon) fn push(&self, line: &str) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
-            kept.pop_front();
+        while kept.lines > 0 && (kept.lines == KEPT || kept.text.len() + line.len() >= ROOM) {
+            kept.drop_first();
         }
-        kept.push_back(line);
+        if line.len() < ROOM {
+            kept.text.extend(line.bytes().chain([b'\n']));
+            kept.lines += 1;
+        }
     }
 
     /// The last `count` of them, a line each, the oldest first.
-    fn last(&self, count: usize) -> String {
+    fn last(&self, count: usize) -> Vec<u8> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let skipped = kept.len().saturating_sub(count);
-        let lines = kept.iter().skip(skipped);
-        lines.flat_map(|line| [line, "\n"]).collect()
+        let text: Vec<u8> = kept.text.iter().copied().collect();
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        lines
+            .skip(kept.lines.saturating_sub(count))
+            .flatten()
+            .copied()
+            .collect()
     }
 }
 
