@@ -7,6 +7,7 @@ mod arrivals;
 mod bans;
 mod broken;
 mod bucket;
+mod canary;
 mod classes;
 mod contention;
 mod counted;

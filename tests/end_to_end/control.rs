@@ -16,19 +16,19 @@ use crate::site::{FIVE_A_DAY, LONG, Site, address, binary};
 const NOBODY: u32 = 65_534;
 
 /// A response: status, content type, body.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     kind: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
     /// The detail of a problem with this status.
-    fn problem(&self, status: u16) -> String {
+    pub(crate) fn problem(&self, status: u16) -> String {
         assert_eq!(
             (self.status, self.kind.as_str()),
             (status, "application/problem+json"),
@@ -41,7 +41,7 @@ impl Answer {
     }
 }
 
-fn ask(site: &Site, line: &str, body: &str) -> Answer {
+pub(crate) fn ask(site: &Site, line: &str, body: &str) -> Answer {
     let mut stream = UnixStream::connect(site.daemon.socket()).expect("a connection");
     stream.set_read_timeout(Some(LONG)).expect("a deadline");
     let kind = if body.is_empty() {

@@ -87,9 +87,9 @@ fn the_most_verbose_daemon_logs_every_packet() {
     assert_eq!(site.offer(address("192.0.2.1"), 1), 1);
     let line = site
         .daemon
-        .wait_stderr(from, "TRACE reason ", LONG)
+        .wait_stderr(from, "TRACE reason 0 ", LONG)
         .expect("a line");
-    // Reason 0 is `conforming`, limit 255 none; 20 bytes of IPv4, 8 of UDP, 18 of payload.
+    // Of the self-check there are lines, too. Reason 0 is `conforming`, limit 255 none; 20 bytes of IPv4, 8 of UDP, 18 of payload.
     assert!(
         line.contains("reason 0 scope 1 limit 255, 46 bytes"),
         "{line}"

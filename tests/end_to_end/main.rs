@@ -3,6 +3,7 @@
 
 mod adoption;
 mod bans;
+mod confirm;
 mod control;
 mod crowd;
 mod exit;
@@ -14,6 +15,7 @@ mod overrides;
 mod refusals;
 mod reload;
 mod reload_refused;
+mod selfcheck;
 mod shared_limits;
 mod site;
 mod traffic;

@@ -68,6 +68,11 @@ impl Daemon {
                 Ok(line) => lines.push(line),
                 Err(error) => panic!("no `{text}` ({error}) in {lines:#?}"),
             }
+            // The self-check, too, needs no more.
+            assert!(
+                !lines.iter().any(|line| line.contains("NOT enforced")),
+                "{lines:#?}"
+            );
             if lines.last().is_some_and(|line| line.contains(text)) {
                 return lines;
             }

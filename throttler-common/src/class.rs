@@ -96,6 +96,16 @@ impl Word {
         (self.0 >> UNTIL_AT) as u32
     }
 
+    /// The plan of a block that keeps no way in the table: the canary's. No other block has a plan.
+    pub const UNKEPT: u16 = 0x3ff;
+
+    /// Whether it is such a block.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_unkept(self) -> bool {
+        self.0 >> KIND_SHIFT & 0xfff == Kind::Block as u64 | (Self::UNKEPT as u64) << 2
+    }
+
     /// Whether it still says what the policy of `tag` says at `now` (monotonic nanoseconds).
     #[inline(always)]
     #[must_use]

@@ -184,6 +184,9 @@ pub fn meet<P: Policies, S: Slots, C: Clock>(
     source.class = word;
     let mut way = found.way;
     if way.handle == 0 {
+        if word.is_unkept() {
+            return source;
+        }
         let newcomer = Newcomer {
             addr,
             class: word,

@@ -7,6 +7,7 @@
 //! smallest inputs that cover as much are had by its own `-set_cover_merge=1`. An input that made a target panic is put
 //! into `crashers/`; it stays there, under a name that says what it showed.
 
+pub mod api;
 pub mod bytes;
 pub mod decide;
 pub mod frames;
@@ -21,7 +22,8 @@ pub mod rates;
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder in `corpus/` and `crashers/`.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
+    ("api", api::run),
     ("decide", decide::run),
     ("list", list::run),
     ("maps", maps::run),

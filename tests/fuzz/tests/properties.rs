@@ -9,8 +9,13 @@ use proptest::test_runner::{Config, TestRunner};
 use setting::setting;
 use throttler_fuzz::{TARGETS, frames};
 
-fn cases() -> u32 {
-    u32::try_from(setting("THROTTLER_CASES", 2_000)).expect("at most 2^32 cases")
+fn cases(target: &str) -> u32 {
+    // Requests are quick, and many are wanted.
+    let name = match target {
+        "api" => "THROTTLER_REQUESTS",
+        _ => "THROTTLER_CASES",
+    };
+    u32::try_from(setting(name, 2_000)).expect("at most 2^32 cases")
 }
 
 /// Runs the target over inputs; fails with the shortest that makes it panic.
@@ -20,7 +25,7 @@ fn hold(target: &str, inputs: impl Strategy<Value = Vec<u8>>) {
         .find(|(name, _)| *name == target)
         .expect("a target");
     let config = Config {
-        cases: cases(),
+        cases: cases(target),
         failure_persistence: None,
         max_shrink_iters: 2_000,
         ..Config::default()
@@ -33,7 +38,7 @@ fn hold(target: &str, inputs: impl Strategy<Value = Vec<u8>>) {
     });
     result.unwrap_or_else(|error| panic!("{target}: {error}"));
     println!("{target}: {} inputs held", tried.get());
-    assert!(tried.get() >= cases());
+    assert!(tried.get() >= cases(target));
 }
 
 fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -131,6 +136,57 @@ fn policies_of_any_parts_are_refused_with_a_place_or_compiled_alike() {
             text
         });
     hold("policy", prop_oneof![parts, damaged]);
+}
+
+#[test]
+fn any_request_is_answered_with_a_document_or_a_problem() {
+    let paths =
+        throttler::daemon::control::PATHS.map(|(path, _)| path.replace("{addr}", "192.0.2.1"));
+    let path = prop_oneof![
+        8 => prop::sample::select(paths.to_vec()),
+        1 => "/v1/sources/[0-9a-f.:%]{0,20}",
+        1 => "/[a-z0-9/.%{}-]{0,20}",
+    ];
+    let query = prop_oneof![
+        3 => Just(String::new()),
+        3 => "\\?(iface|port|proto|to|source|recent|x)=[a-z0-9.:/%+-]{0,18}",
+        1 => "\\?[ -~]{0,30}",
+    ];
+    let method = prop_oneof![
+        9 => prop::sample::select(vec!["GET", "POST", "DELETE"]).prop_map(str::to_owned),
+        1 => "[A-Z]{1,8}",
+    ];
+    let kind = prop_oneof![
+        6 => Just("application/json".to_owned()),
+        1 => "[ -~]{0,20}",
+    ];
+    let value = prop_oneof![
+        "\"[0-9]{1,3}\\.[0-9]{1,3}\\.0\\.0(/[0-9]{1,3})?\"",
+        "\"[0-9a-f:]{2,20}(/[0-9]{1,3})?\"",
+        "\"[0-9]{1,20}(s|min|h|d|)\"",
+        "\"-?[0-9]{4,6}-[0-9]{2}-[0-9]{2}T00:00:00Z\"",
+        "\"\\PC{0,12}\"",
+        "-?[0-9]{1,20}",
+        "\\[(\"192\\.0\\.2\\.[0-9]\",){0,3}\"192\\.0\\.2\\.9\"\\]",
+        "null|true|\\{\\}|\\[\\]",
+    ];
+    let key = prop::sample::select(vec![
+        "source", "sources", "plan", "for", "until", "reason", "x",
+    ]);
+    let object = prop::collection::vec((key, value), 0..4).prop_map(|pairs| {
+        let pairs: Vec<_> = pairs
+            .into_iter()
+            .map(|(key, value)| format!("\"{key}\":{value}"))
+            .collect();
+        format!("{{{}}}", pairs.join(",")).into_bytes()
+    });
+    let body = prop_oneof![6 => object, 1 => bytes(40)];
+    let inputs = (method, path, query, kind, body).prop_map(|(method, path, query, kind, body)| {
+        let mut request = format!("{method} {path}{query}\n{kind}\n").into_bytes();
+        request.extend(body);
+        request
+    });
+    hold("api", inputs);
 }
 
 #[test]

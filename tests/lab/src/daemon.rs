@@ -174,6 +174,21 @@ impl Daemon {
         Ok(self.ended(status))
     }
 
+    /// Waits for the daemon to end by itself.
+    ///
+    /// # Errors
+    /// If the daemon does not run, or not end within 5 s (then it still runs).
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        let child = self.running()?;
+        let Some(status) = process::wait(child, STOP_LIMIT)? else {
+            bail!(
+                "the daemon did not end within {STOP_LIMIT:?}; it said:\n{}",
+                self.stderr_text()
+            );
+        };
+        Ok(self.ended(status))
+    }
+
     /// The daemon's process, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)

@@ -26,7 +26,7 @@ pub const ABI_VERSION: u32 = 2;
 
 /// Names of the maps, as the kernel and the pin directory know them.
 pub mod map {
-    /// `array[3]` of `u64`, indexed by [`super::active`]: the generation in force, the pause, and a mark.
+    /// `array[8]` of `u64`, indexed by [`super::active`]: the generation in force, the pause, a mark, and the canaries.
     pub const ACTIVE: &str = "ACTIVE";
     /// `array[2]` of [`super::PolicyHead`], one a bank.
     pub const HEADS: &str = "HEADS";

@@ -11,8 +11,19 @@ pub mod active {
     /// Not 0 while the class trie holds prefixes of a generation that is not in force: during a publish, and
     /// after one that was interrupted. For the publisher alone.
     pub const UNCLEAN: u32 = 2;
+    /// Odd while the daemon runs a canary through the program, even otherwise: what it counts is then under way to the
+    /// words that follow.
+    pub const CANARY: u32 = 3;
+    /// Canaries that the `default` scope counted as malformed. Like the next three for reports alone, which take them off.
+    pub const CANARIES_MALFORMED: u32 = 4;
+    /// As blocked.
+    pub const CANARIES_BLOCKED: u32 = 5;
+    /// As monitored.
+    pub const CANARIES_MONITORED: u32 = 6;
+    /// As paused.
+    pub const CANARIES_PAUSED: u32 = 7;
     /// How many words there are.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 8;
 }
 
 /// The head of one generation's tables.

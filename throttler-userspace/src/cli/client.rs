@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Request, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,37 @@ impl Client {
         self.done("DELETE", path, Vec::new())
     }
 
+    /// Hands over an answer piece by piece, as it comes, until it ends or `each` has had enough.
+    ///
+    /// # Errors
+    /// As [`Client::post`], and those of `each`.
+    pub(super) fn stream(&self, path: &str, each: impl FnMut(&[u8]) -> Result<bool>) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("starting the runtime")?;
+        runtime.block_on(self.pieces(path, each))
+    }
+
+    async fn pieces(&self, path: &str, mut each: impl FnMut(&[u8]) -> Result<bool>) -> Result<()> {
+        let mut response = self.send("GET", path, Vec::new()).await?;
+        if !response.status().is_success() {
+            let status = response.status();
+            let body = response.into_body().collect().await;
+            let body = body.context("reading the daemon's answer")?.to_bytes();
+            return Err(refused(status, &body).into());
+        }
+        while let Some(frame) = response.body_mut().frame().await {
+            let frame = frame.context("reading the daemon's answer")?;
+            if let Some(piece) = frame.data_ref()
+                && !each(piece)?
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn done<T: DeserializeOwned>(&self, method: &str, path: &str, body: Vec<u8>) -> Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -59,39 +90,11 @@ impl Client {
             return serde_json::from_slice(&body)
                 .with_context(|| format!("reading the daemon's answer from {path}"));
         }
-        let text = String::from_utf8_lossy(&body);
-        let detail = serde_json::from_slice(&body).map_or_else(
-            |_| format!("the daemon answered {status}: {text}"),
-            |Problem { detail }| detail,
-        );
-        let status = match status {
-            StatusCode::SERVICE_UNAVAILABLE => Status::NothingAttached,
-            StatusCode::NOT_FOUND => Status::NotFound,
-            StatusCode::UNPROCESSABLE_ENTITY => Status::BadPolicy,
-            StatusCode::FORBIDDEN => Status::Privilege,
-            _ => Status::Runtime,
-        };
-        Err(Failure::new(status, detail).into())
+        Err(refused(status, &body).into())
     }
 
     async fn ask(&self, method: &str, path: &str, body: Vec<u8>) -> Result<(StatusCode, Bytes)> {
-        let stream = UnixStream::connect(&self.path)
-            .await
-            .map_err(|error| self.unreachable(&error))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .context("speaking to the daemon")?;
-        let driver = tokio::spawn(connection);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, "throttler")
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))?;
-        let response = sender
-            .send_request(request)
-            .await
-            .context("asking the daemon")?;
+        let response = self.send(method, path, body).await?;
         let status = response.status();
         let body = response
             .into_body()
@@ -99,10 +102,28 @@ impl Client {
             .await
             .context("reading the daemon's answer")?
             .to_bytes();
-        drop(sender);
-        // It ended with the answer; an error after that changes nothing.
-        let _ = driver.await;
         Ok((status, body))
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Vec<u8>) -> Result<Response<Incoming>> {
+        let stream = UnixStream::connect(&self.path)
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .context("speaking to the daemon")?;
+        // It ends with the answer; an error after that changes nothing.
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "throttler")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        sender
+            .send_request(request)
+            .await
+            .context("asking the daemon")
     }
 
     fn unreachable(&self, error: &std::io::Error) -> Failure {
@@ -122,4 +143,21 @@ impl Client {
             ),
         }
     }
+}
+
+/// What the daemon says, with the exit status that fits.
+fn refused(status: StatusCode, body: &[u8]) -> Failure {
+    let text = String::from_utf8_lossy(body);
+    let detail = serde_json::from_slice(body).map_or_else(
+        |_| format!("the daemon answered {status}: {text}"),
+        |Problem { detail }| detail,
+    );
+    let status = match status {
+        StatusCode::SERVICE_UNAVAILABLE => Status::NothingAttached,
+        StatusCode::NOT_FOUND => Status::NotFound,
+        StatusCode::UNPROCESSABLE_ENTITY => Status::BadPolicy,
+        StatusCode::FORBIDDEN => Status::Privilege,
+        _ => Status::Runtime,
+    };
+    Failure::new(status, detail)
 }

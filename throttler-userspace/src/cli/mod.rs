@@ -2,7 +2,9 @@
 
 mod check;
 mod client;
+mod confirm;
 mod dump;
+mod events;
 mod explain;
 pub mod failure;
 mod overrides;
@@ -101,6 +103,10 @@ pub enum Command {
     Detach(status::DetachArgs),
     /// Have the daemon read its policy file again, and say what became of it
     Reload,
+    /// Keep what `run --confirm` has on trial
+    Confirm,
+    /// Print the latest abuse events, or all as they come
+    Events(events::EventsArgs),
     /// Ban sources, and see who is banned
     #[command(subcommand)]
     Ban(overrides::Ban),
@@ -143,6 +149,8 @@ impl Cli {
                     Command::Status(args) => status::status(&self.common, &args),
                     Command::Detach(args) => status::detach(&self.common, &args),
                     Command::Reload => reload::reload(&self.common),
+                    Command::Confirm => confirm::confirm(&self.common),
+                    Command::Events(args) => events::events(&self.common, &args),
                     Command::Ban(command) => overrides::ban(&self.common, &command),
                     Command::Exempt(command) => overrides::exempt(&self.common, &command),
                     Command::Bind(args) => overrides::bind(&self.common, &args),

@@ -1,10 +1,13 @@
 //! Interfaces under this daemon.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use aya_log::EbpfLogger;
 
+use super::heal::Enforced;
+use super::vitals::Vitals;
 use super::{RunArgs, policy};
 use crate::cli::Common;
 use crate::cli::failure::{Failure, Status};
@@ -13,7 +16,7 @@ use crate::config::Config;
 use crate::kernel::load::{self, Reuse};
 use crate::kernel::pins::Pins;
 use crate::kernel::tables::Tables;
-use crate::kernel::{link, monotonic, publish};
+use crate::kernel::{canary, link, monotonic, publish};
 use crate::overrides::{self, Book};
 
 /// One interface that is enforced.
@@ -24,6 +27,27 @@ pub(super) struct Attached {
     pub(super) trace: Option<EbpfLogger<&'static dyn log::Log>>,
     /// What operators say beside the policy.
     pub(super) book: Book,
+    /// What was attached.
+    pub(super) program: OwnedFd,
+    /// What the maps have to hold.
+    pub(super) enforced: Enforced,
+    /// Whether they do.
+    pub(super) vitals: Arc<Vitals>,
+}
+
+impl Attached {
+    /// Goes on from what was published.
+    pub(super) fn take(&mut self, published: Published) {
+        self.description = published.description;
+        self.enforced = published.enforced;
+        self.check();
+    }
+}
+
+/// A generation that was put into force.
+pub(super) struct Published {
+    pub(super) description: Description,
+    pub(super) enforced: Enforced,
 }
 
 /// Attaches to every interface, or to none that was not attached before.
@@ -90,7 +114,10 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
             );
         }
     }
-    let description = publish(&loaded.tables, args, config, &book)?;
+    let Published {
+        description,
+        enforced,
+    } = publish(&loaded.tables, args, config, &book)?;
     // Before the program is attached: whoever waits for the line below must not see this one later.
     log::info!(
         "{}: policy generation {} in force",
@@ -122,13 +149,18 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
             ""
         },
     );
-    Ok(Attached {
+    let mut one = Attached {
         pins: pins.clone(),
         tables: loaded.tables,
         description,
         trace: loaded.trace,
         book,
-    })
+        program: loaded.program,
+        enforced,
+        vitals: Arc::new(Vitals::new(&pins.iface)),
+    };
+    one.check();
+    Ok(one)
 }
 
 /// Compiles a policy with what operators say beside it, and publishes both as the next generation.
@@ -137,7 +169,7 @@ pub(super) fn publish(
     args: &RunArgs,
     config: &mut Config,
     book: &Book,
-) -> Result<Description> {
+) -> Result<Published> {
     let previous = match publish::previous(tables) {
         Ok(previous) => previous,
         Err(error) => {
@@ -162,6 +194,10 @@ pub(super) fn publish(
     let mut tables_of =
         compiled.map_err(|error| Failure::new(Status::BadPolicy, error.to_string()))?;
     tables_of.description.policy = policy::name(args);
+    let expected = canary::reserve(&mut tables_of);
     publish::publish(tables, &tables_of)?;
-    Ok(tables_of.description)
+    Ok(Published {
+        enforced: Enforced::of(&tables_of, expected),
+        description: tables_of.description,
+    })
 }

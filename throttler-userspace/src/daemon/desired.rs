@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::abuse::Names;
 use super::attachment::{self, Attached};
+use super::confirm::Trial;
 use super::{RunArgs, policy};
 use crate::cli::Common;
 use crate::cli::failure::{Failure, Status};
@@ -29,6 +30,8 @@ pub(super) struct Desired<'a> {
     pub(super) names: Vec<Rc<RefCell<Names>>>,
     /// Whether the latest reload succeeded.
     pub(super) reloaded: Arc<AtomicBool>,
+    /// What awaits a confirmation.
+    pub(super) trial: Option<Trial>,
 }
 
 /// One change of what operators say.
@@ -74,8 +77,8 @@ impl Desired<'_> {
         for (one, names) in self.attached.iter_mut().zip(&self.names) {
             warn_of_room(one, &fresh);
             match attachment::publish(&one.tables, self.args, &mut fresh, &one.book) {
-                Ok(description) => {
-                    one.description = description;
+                Ok(published) => {
+                    one.take(published);
                     let generation = one.description.generation;
                     log::info!(
                         "{}: policy generation {generation} in force",
@@ -93,7 +96,8 @@ impl Desired<'_> {
         match failure {
             Some(error) => Err(error),
             None => {
-                self.config = fresh;
+                let before = std::mem::replace(&mut self.config, fresh);
+                self.try_out(before);
                 Ok(in_force)
             }
         }
@@ -138,7 +142,7 @@ impl Desired<'_> {
 }
 
 impl InForce {
-    fn on(one: &Attached, changed: Option<usize>) -> Self {
+    pub(super) fn on(one: &Attached, changed: Option<usize>) -> Self {
         Self {
             iface: one.pins.iface.clone(),
             generation: one.description.generation,
@@ -169,7 +173,7 @@ fn change(
         let path = overrides::path(&common.state_dir, &one.pins.iface);
         overrides::save(&path, &book)?;
         match attachment::publish(&one.tables, args, config, &book) {
-            Ok(description) => one.description = description,
+            Ok(published) => one.take(published),
             Err(error) => {
                 overrides::save(&path, &one.book)?;
                 return Err(error);

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::vitals::{self, Vitals};
 use crate::report;
 
 /// Longer requests are not for us.
@@ -27,6 +28,7 @@ pub(super) struct Source {
     pub(super) bpffs: PathBuf,
     pub(super) ifaces: Vec<String>,
     pub(super) reloaded: Arc<AtomicBool>,
+    pub(super) vitals: Arc<[Arc<Vitals>]>,
 }
 
 /// Takes the address, or says why it cannot be had.
@@ -79,7 +81,8 @@ async fn answer(mut stream: TcpStream, source: &Source) -> Result<()> {
     let (bpffs, ifaces) = (source.bpffs.clone(), source.ifaces.clone());
     let reloaded = source.reloaded.load(Ordering::Relaxed);
     // A table of a million sources takes a while to count, and events are to be logged meanwhile.
-    let respond = move || respond(&request, &bpffs, &ifaces, reloaded);
+    let vitals = Arc::clone(&source.vitals);
+    let respond = move || respond(&request, &bpffs, &ifaces, reloaded, &vitals);
     let (status, body) = spawn_blocking(respond).await.context("counting")?;
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n\
@@ -97,6 +100,7 @@ fn respond(
     bpffs: &Path,
     ifaces: &[String],
     reloaded: bool,
+    vitals: &[Arc<Vitals>],
 ) -> (&'static str, String) {
     let line = request
         .split(|byte| *byte == b'\r')
@@ -109,7 +113,7 @@ fn respond(
             let metrics = report::attachments(bpffs, ifaces)
                 .and_then(|attached| report::metrics(&attached, reloaded));
             match metrics {
-                Ok(body) => ("200 OK", body),
+                Ok(body) => ("200 OK", body + &vitals::metrics(vitals)),
                 Err(error) => ("503 Service Unavailable", format!("{error:#}\n")),
             }
         }

@@ -2,18 +2,23 @@
 
 mod abuse;
 mod attachment;
+mod confirm;
 pub mod control;
 mod desired;
 mod events;
+mod heal;
 pub mod lock;
 pub mod logging;
 mod metrics;
 mod policy;
+mod selfcheck;
 mod serve;
 mod signals;
+mod vitals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
@@ -55,6 +60,12 @@ pub struct RunArgs {
     /// What to do with the program at the end, whatever the policy says
     #[arg(long, env = "THROTTLER_ON_EXIT", value_enum, value_name = "WHAT")]
     pub on_exit: Option<OnExitArg>,
+    /// Unless `throttler confirm` comes within this time of the start or of a reload, put back what was in force before
+    #[arg(long, env = "THROTTLER_CONFIRM", value_parser = crate::cli::duration, value_name = "TIME")]
+    pub confirm: Option<Duration>,
+    /// Milliseconds between two self-checks; for tests
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..), hide = true)]
+    pub check_every_ms: u64,
     /// Serve Prometheus metrics at `http://ADDR/metrics`
     #[arg(long, env = "THROTTLER_METRICS_LISTEN", value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,

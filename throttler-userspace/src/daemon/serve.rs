@@ -5,14 +5,17 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
+use tokio::time::MissedTickBehavior;
 
 use super::abuse::{self, Names};
 use super::attachment::Attached;
-use super::control::{self, Control, Order, Socket};
+use super::confirm::{self, Outcome};
+use super::control::{self, Control, Order, Recent, Socket};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::signals::{Signals, Told};
@@ -51,6 +54,8 @@ async fn serve_local(
     let mut tasks = JoinSet::new();
     let mut names = Vec::new();
     let (told, _) = broadcast::channel(control::BACKLOG);
+    let recent = Recent::default();
+    let vitals: Arc<[_]> = attached.iter().map(|one| Arc::clone(&one.vitals)).collect();
     for one in &mut attached {
         if let Some(trace) = one.trace.take() {
             tasks.spawn_local(events::trace(trace, stopped.clone()));
@@ -59,7 +64,8 @@ async fn serve_local(
         known.borrow_mut().push(one.description.clone());
         names.push(Rc::clone(&known));
         let ring = Ring::open(&one.pins)?;
-        let reading = read(one.pins.clone(), ring, known, told.clone(), stopped.clone());
+        let telling = (recent.clone(), told.clone());
+        let reading = read(one.pins.clone(), ring, known, telling, stopped.clone());
         tasks.spawn_local(reading);
     }
     let reloaded = Arc::new(AtomicBool::new(true));
@@ -68,6 +74,7 @@ async fn serve_local(
             bpffs: common.bpffs.clone(),
             ifaces: args.iface.clone(),
             reloaded: Arc::clone(&reloaded),
+            vitals: Arc::clone(&vitals),
         };
         tasks.spawn_local(metrics::serve(listener, source, stopped.clone()));
     }
@@ -79,6 +86,8 @@ async fn serve_local(
             ifaces: args.iface.clone().into(),
             reloaded: Arc::clone(&reloaded),
             orders: orders.clone(),
+            vitals,
+            recent,
             told,
             stopped: stopped.clone(),
         };
@@ -91,14 +100,25 @@ async fn serve_local(
         attached,
         names,
         reloaded,
+        trial: None,
     };
+    desired.try_start();
+    let mut checks = tokio::time::interval(Duration::from_millis(args.check_every_ms));
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            _ = checks.tick() => desired.check(),
+            () = confirm::until(desired.trial.as_ref()) => if desired.roll_back() == Outcome::Detach {
+                break;
+            },
             Some(order) = ordered.recv() => match order {
                 // Whoever asked may have gone.
                 Order::Reload(reply) => {
                     log::info!("reloading, as asked over the control socket");
                     let _ = reply.send(desired.reload());
+                }
+                Order::Confirm(reply) => {
+                    let _ = reply.send(desired.confirm());
                 }
                 Order::Change(changes, reply) => {
                     let _ = reply.send(desired.change(&changes));
@@ -126,6 +146,10 @@ async fn serve_local(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }
+    if desired.trial.is_some_and(|trial| trial.is_over()) {
+        leave(&desired.attached, OnExit::Detach)?;
+        bail!("the start was not confirmed in time (`throttler confirm`): detached");
+    }
     leave(&desired.attached, desired.config.on_exit)
 }
 
@@ -133,15 +157,17 @@ async fn read(
     pins: Pins,
     mut ring: Ring,
     names: Rc<RefCell<Names>>,
-    told: broadcast::Sender<Arc<str>>,
+    (recent, told): (Recent, broadcast::Sender<Arc<str>>),
     mut stopped: watch::Receiver<bool>,
 ) -> Result<()> {
     let tell = |event: &_| {
         if let Some(line) = abuse::line(&names.borrow(), &pins.iface, event) {
             line.log();
+            let line = line.json();
+            recent.push(&line);
             if told.receiver_count() > 0 {
                 // The last one may have gone just now.
-                let _ = told.send(line.json().into());
+                let _ = told.send(line.into());
             }
         }
     };

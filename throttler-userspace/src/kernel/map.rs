@@ -166,6 +166,44 @@ impl<K: Record, V: Record> Map<K, V> {
     }
 }
 
+/// How far a walk in slices has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Walked(Option<Cursor>);
+
+impl<K: Record, V: Record> Map<K, V> {
+    /// As [`Map::for_each`], from where the slice before ended, about `count` elements; whether that was the last one.
+    /// Where an element at which a slice ended has gone, some may be handed over again.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn for_some(
+        &self,
+        walked: &mut Walked,
+        count: usize,
+        mut each: impl FnMut(&K, &V),
+    ) -> io::Result<bool> {
+        self.one_value()?;
+        // Small: a daemon that does this all day stays small.
+        let size = BATCH / 8;
+        let mut keys = vec![sys::zeroed::<K>(); size];
+        let mut values = vec![sys::zeroed::<V>(); size];
+        let mut seen = 0;
+        while seen < count {
+            let (read, next) =
+                sys::lookup_batch(self.fd.as_fd(), walked.0.as_ref(), &mut keys, &mut values)?;
+            for (key, value) in keys.iter().zip(&values).take(read) {
+                each(key, value);
+            }
+            seen += read;
+            walked.0 = next;
+            if next.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 impl<K, V> Map<K, V> {
     /// The kernel copies all CPUs' values at once: a buffer for one would be written past its end.
     fn one_value(&self) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Everything that touches the kernel: system calls, pins, maps, links, loading and publishing.
 
+pub mod canary;
 pub mod checks;
 pub mod features;
 pub mod geometry;

@@ -12,6 +12,7 @@ use super::attached::Attachment;
 use super::entries::entries;
 use super::output::{Format, Table, json, seconds};
 use crate::compile::ScopeKind;
+use crate::kernel::canary;
 use crate::kernel::tables::Tables;
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -156,11 +157,10 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
     let mut totals = Totals::default();
     let mut scopes = Vec::new();
     for scope in &attachment.description.scopes {
-        let per_cpu = tables
-            .counters
-            .get_per_cpu(&u32::from(scope.id))
-            .context("reading the counters")?;
-        let reasons = summed(&per_cpu);
+        let reasons = match scope.id {
+            canary::SCOPE => canary::without(tables, || counted(tables, canary::SCOPE))?,
+            id => counted(tables, id)?,
+        };
         for (reason, tally) in &reasons {
             totals.add(*reason, tally);
         }
@@ -209,6 +209,14 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
         },
         contended: stats.contended,
     })
+}
+
+fn counted(tables: &Tables, scope: u8) -> Result<BTreeMap<Reason, Tally>> {
+    let per_cpu = tables
+        .counters
+        .get_per_cpu(&u32::from(scope))
+        .context("reading the counters")?;
+    Ok(summed(&per_cpu))
 }
 
 /// The reasons that have occurred.

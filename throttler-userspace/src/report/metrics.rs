@@ -131,7 +131,8 @@ fn newcomers(reports: &[InterfaceReport]) -> Vec<String> {
 }
 
 /// Label values escape backslash, quote and line feed.
-fn escape(label: &str) -> String {
+#[must_use]
+pub fn escape(label: &str) -> String {
     label
         .replace('\\', "\\\\")
         .replace('"', "\\\"")

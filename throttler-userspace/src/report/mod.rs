@@ -32,7 +32,7 @@ pub use buckets::buckets;
 pub use counters::counters;
 pub use explain::explain;
 pub use generation::Generation;
-pub use metrics::metrics;
+pub use metrics::{escape as label, metrics};
 pub use output::{Format, Table, seconds};
 pub use overrides::overrides;
 pub use policy::{plans, scopes};

@@ -18,6 +18,7 @@ pub(super) fn steps(effort: Effort) -> Vec<Step> {
         })
     };
     let cases = effort.pick("2000", "20000");
+    let requests = effort.pick("2000", "1000000");
     let frames = effort.pick("200000", "10000000");
     let mut steps = vec![
         tests("throttler-fuzz", "replay", &[], None),
@@ -26,6 +27,12 @@ pub(super) fn steps(effort: Effort) -> Vec<Step> {
             "properties",
             &[],
             Some(("THROTTLER_CASES", cases)),
+        ),
+        tests(
+            "throttler-fuzz",
+            "properties",
+            &["any_request"],
+            Some(("THROTTLER_REQUESTS", requests)),
         ),
         tests(
             "throttler-userspace",

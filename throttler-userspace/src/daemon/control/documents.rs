@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::Control;
 use super::problem::Problem;
-use crate::daemon::lock;
+use crate::daemon::{lock, vitals};
 use crate::overrides::Kind;
 use crate::report::{self, Attachment, BucketFilter, Format, Question};
 
@@ -134,16 +134,19 @@ pub(super) async fn source(
 
 pub(super) async fn metrics(State(control): State<Control>) -> Result<Response, Problem> {
     let reloaded = control.reloaded.load(std::sync::atomic::Ordering::Relaxed);
+    let vitals = control.vitals.clone();
     document(control, Which::default(), METRICS, move |attached, out| {
         out.extend(report::metrics(attached, reloaded)?.into_bytes());
+        out.extend(vitals::metrics(&vitals).into_bytes());
         Ok(())
     })
     .await
 }
 
-/// 200 while the program runs on every interface of this daemon.
+/// 200 while the program runs on every interface of this daemon, and the latest self-check found nothing wrong.
 pub(super) async fn health(State(control): State<Control>) -> Result<Response, Problem> {
-    document(control, Which::default(), JSON, |attached, out| {
+    let vitals = control.vitals.clone();
+    document(control, Which::default(), JSON, move |attached, out| {
         let off: Vec<&str> = attached
             .iter()
             .filter(|a| a.mode.is_none())
@@ -153,6 +156,12 @@ pub(super) async fn health(State(control): State<Control>) -> Result<Response, P
             off.is_empty(),
             "the program no longer runs on {}",
             off.join(", ")
+        );
+        let faults = vitals::faults(&vitals);
+        anyhow::ensure!(
+            faults.is_empty(),
+            "not enforced as the policy says: {}",
+            faults.join("; ")
         );
         out.extend(b"{\"status\":\"ok\"}\n");
         Ok(())

@@ -1,6 +1,7 @@
 //! The control socket: HTTP/1.1 and JSON over a Unix socket, for the command line, curl and applications alike.
 //! `docs/openapi.json` describes it; a test holds the two together.
 
+pub mod apart;
 mod documents;
 mod events;
 mod listen;
@@ -18,11 +19,12 @@ use anyhow::{Context as _, Result};
 use tokio::net::UnixListener;
 use tokio::sync::{broadcast, mpsc, watch};
 
-pub(super) use self::events::BACKLOG;
+pub(super) use self::events::{BACKLOG, Recent};
 pub(super) use self::listen::{Socket, bind};
 pub(super) use self::orders::Order;
 use self::peer::Peer;
 pub use self::routes::PATHS;
+use super::vitals::Vitals;
 
 /// What requests are answered from.
 #[derive(Clone)]
@@ -34,6 +36,10 @@ pub(super) struct Control {
     pub(super) reloaded: Arc<AtomicBool>,
     /// To the daemon's loop, which alone changes the policy.
     pub(super) orders: mpsc::Sender<Order>,
+    /// How enforcement does, by interface.
+    pub(super) vitals: Arc<[Arc<Vitals>]>,
+    /// The latest events.
+    pub(super) recent: Recent,
     /// Every event from here on.
     pub(super) told: broadcast::Sender<Arc<str>>,
     /// Ends streams.

@@ -26,6 +26,8 @@ pub(in crate::daemon) type Reply = oneshot::Sender<Result<Vec<InForce>>>;
 pub(in crate::daemon) enum Order {
     /// Read the policy file again.
     Reload(Reply),
+    /// Keep what awaits a confirmation.
+    Confirm(Reply),
     /// Change what operators say of sources.
     Change(Vec<Change>, Reply),
 }
@@ -64,6 +66,13 @@ pub(super) async fn reload(
     State(control): State<Control>,
 ) -> Result<Json<InForceReport>, Problem> {
     control.order(Order::Reload).await.map(InForceReport::of)
+}
+
+pub(super) async fn confirm(
+    _: Writer,
+    State(control): State<Control>,
+) -> Result<Json<InForceReport>, Problem> {
+    control.order(Order::Confirm).await.map(InForceReport::of)
 }
 
 /// `POST /v1/pause`.

@@ -17,6 +17,13 @@ pub(super) struct Peer {
     uid: Option<u32>,
 }
 
+impl Peer {
+    /// A process of a user.
+    pub(super) const fn of(uid: u32) -> Self {
+        Self { uid: Some(uid) }
+    }
+}
+
 impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
         Self {

@@ -15,11 +15,12 @@ const BODY: usize = 64 * 1024;
 const LIST: usize = 64 * 1024 * 1024;
 
 /// Every path with its methods, as `docs/openapi.json` has them.
-pub const PATHS: [(&str, &[&str]); 11] = [
+pub const PATHS: [(&str, &[&str]); 12] = [
     ("/healthz", &["get"]),
     ("/metrics", &["get"]),
     ("/v1/bans", &["delete", "get", "post"]),
     ("/v1/bindings", &["delete", "get", "post"]),
+    ("/v1/confirm", &["post"]),
     ("/v1/counters", &["get"]),
     ("/v1/events", &["get"]),
     ("/v1/exemptions", &["delete", "get", "post"]),
@@ -58,6 +59,7 @@ fn handlers(path: &str) -> MethodRouter<Control> {
             .post(overrides::exempt)
             .delete(overrides::unexempt)
             .layer(DefaultBodyLimit::max(LIST)),
+        "/v1/confirm" => post(orders::confirm),
         "/v1/counters" => get(documents::counters),
         "/v1/pause" => post(orders::pause).delete(orders::resume),
         "/v1/reload" => post(orders::reload),

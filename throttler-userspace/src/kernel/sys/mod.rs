@@ -20,7 +20,7 @@ pub use links::{XDP_GENERIC, XDP_NATIVE, attach_xdp, detach, replace_program};
 pub use mapping::Mapping;
 pub use objects::{
     LinkInfo, MapInfo, ProgramInfo, link_info, map_info, open_pinned, pin, program_by_id,
-    program_info,
+    program_info, program_maps,
 };
 pub use record::{Record, as_bytes, from_bytes, zeroed};
 pub use system::{

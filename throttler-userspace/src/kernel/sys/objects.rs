@@ -121,6 +121,26 @@ pub fn program_info(fd: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
     info(fd)
 }
 
+/// The identifiers of the maps that a program uses.
+///
+/// # Errors
+/// The kernel's.
+pub fn program_maps(fd: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    let mut ids = vec![0; program_info(fd)?.map_count as usize];
+    let mut info = ProgramInfo {
+        map_count: ids.len() as u32,
+        map_ids: ids.as_mut_ptr() as u64,
+        ..ProgramInfo::default()
+    };
+    let mut attr = InfoAttr {
+        fd: fd.as_raw_fd() as u32,
+        length: size_of::<ProgramInfo>() as u32,
+        info: std::ptr::from_mut(&mut info) as u64,
+    };
+    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
+    Ok(ids)
+}
+
 /// The start of `struct bpf_link_info`, for XDP links.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]

@@ -16,7 +16,8 @@ use super::super::Effort;
 use crate::workspace::{Failed, Workspace};
 
 /// Targets, and the longest inputs that are tried.
-const TARGETS: [(&str, u32); 5] = [
+const TARGETS: [(&str, u32); 6] = [
+    ("api", 512),
     ("decide", 2_048),
     ("list", 512),
     ("maps", 1_024),

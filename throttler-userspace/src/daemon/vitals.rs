@@ -1,0 +1,90 @@
+//! How an interface's enforcement does: what its self-check found, and how much of the policy its maps hold. For the
+//! metrics and `/healthz`.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One interface's. The daemon's loop writes, everybody reads.
+#[derive(Debug)]
+pub(super) struct Vitals {
+    iface: String,
+    /// What the latest self-check found wrong.
+    fault: Mutex<Option<String>>,
+    pub(super) desired: AtomicU64,
+    pub(super) enforced: AtomicU64,
+    pub(super) heals: AtomicU64,
+}
+
+impl Vitals {
+    pub(super) fn new(iface: &str) -> Self {
+        Self {
+            iface: iface.to_owned(),
+            fault: Mutex::new(None),
+            desired: AtomicU64::new(0),
+            enforced: AtomicU64::new(0),
+            heals: AtomicU64::new(0),
+        }
+    }
+
+    /// What is wrong, if anything is.
+    pub(super) fn fault(&self) -> Option<String> {
+        self.fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes what is wrong; whether that is news.
+    pub(super) fn note(&self, fault: Option<String>) -> bool {
+        let mut noted = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = *noted != fault;
+        *noted = fault;
+        news
+    }
+}
+
+/// What is wrong on any interface.
+pub(super) fn faults(all: &[Arc<Vitals>]) -> Vec<String> {
+    let of = |one: &Arc<Vitals>| one.fault().map(|fault| format!("{}: {fault}", one.iface));
+    all.iter().filter_map(of).collect()
+}
+
+/// All of them in Prometheus' text format, to stand behind those of the maps.
+pub(super) fn metrics(all: &[Arc<Vitals>]) -> String {
+    let mut text = String::new();
+    let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let mut family = |name: &str, kind: &str, help: &str, value: &dyn Fn(&Vitals) -> u64| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for one in all {
+            let iface = crate::report::label(&one.iface);
+            let _ = writeln!(text, "{name}{{iface=\"{iface}\"}} {}", value(one));
+        }
+    };
+    family(
+        "throttler_selfcheck_successful",
+        "gauge",
+        "1 if the latest self-check found the policy in force enforced.",
+        &|one| u64::from(one.fault().is_none()),
+    );
+    family(
+        "throttler_desired_entries",
+        "gauge",
+        "Entries of the policy's tables that are to be in the maps.",
+        &|one| load(&one.desired),
+    );
+    family(
+        "throttler_enforced_entries",
+        "gauge",
+        "Those of them that were found in the maps.",
+        &|one| load(&one.enforced),
+    );
+    family(
+        "throttler_heals_total",
+        "counter",
+        "Times that the policy was put into force again because the maps differed.",
+        &|one| load(&one.heals),
+    );
+    text
+}
