@@ -1,0 +1,17 @@
+//! What the daemon survives, and what survives the daemon: kills, reloads and upgrades under a flood that never stops,
+//! pins that are broken, interfaces that come and go. Needs root.
+//!
+//! `THROTTLER_KILLS`, `THROTTLER_RELOADS` and `THROTTLER_UPGRADES` say how many, `THROTTLER_SEED` which moments.
+
+mod build;
+mod flood;
+mod kills;
+mod moment;
+mod policy;
+mod reloads;
+#[path = "../harness/rng.rs"]
+mod rng;
+#[path = "../harness/setting.rs"]
+mod setting;
+mod site;
+mod upgrades;

@@ -1,0 +1,31 @@
+//! The policies of these tests: so few packets a day that nothing comes back within a test.
+
+/// Of this port's limit nothing changes.
+pub(crate) const STEADY: u16 = 5300;
+/// This port's limit changes with every reload.
+pub(crate) const CHANGING: u16 = 5301;
+
+/// Packets a day, and at once, of each source on [`STEADY`].
+pub(crate) const STEADY_BURST: u64 = 5;
+/// What the limit on [`CHANGING`] may be; the first is the most that a source ever gets.
+pub(crate) const BURSTS: [u64; 4] = [5, 4, 2, 3];
+/// Refusals that ban a source, in policies with bans.
+pub(crate) const REFUSALS: u64 = 3;
+
+/// The policy with the `turn`-th of [`BURSTS`].
+pub(crate) fn text(turn: u64, bans: bool) -> String {
+    let burst = BURSTS[(turn % BURSTS.len() as u64) as usize];
+    let mut text = format!(
+        "[throttler]\nmax_sources = 4096\n\
+         [scopes.steady]\nmatch = [{{ protocol = \"udp\", ports = [{STEADY}] }}]\n\
+         [scopes.steady.limits]\ndaily = {{ rate = \"{STEADY_BURST}/day\" }}\n\
+         [scopes.changing]\nmatch = [{{ protocol = \"udp\", ports = [{CHANGING}] }}]\n\
+         [scopes.changing.limits]\ndaily = {{ rate = \"{burst}/day\" }}\n"
+    );
+    if bans {
+        text += &format!(
+            "[abuse]\nban_after = {{ refusals = {REFUSALS}, within = \"1min\" }}\nban_for = \"12h\"\n"
+        );
+    }
+    text
+}
