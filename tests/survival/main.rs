@@ -4,9 +4,13 @@
 //! `THROTTLER_KILLS`, `THROTTLER_RELOADS` and `THROTTLER_UPGRADES` say how many, `THROTTLER_SEED` which moments.
 
 mod build;
+#[path = "../end_to_end/site.rs"]
+#[expect(dead_code, reason = "these tests need less of it")]
+mod calm;
 mod flood;
 mod kills;
 mod moment;
+mod pins;
 mod policy;
 mod reloads;
 #[path = "../harness/rng.rs"]

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::kernel::load::{self, Reuse};
 use crate::kernel::pins::Pins;
 use crate::kernel::tables::Tables;
-use crate::kernel::{link, monotonic, publish};
+use crate::kernel::{link, monotonic, publish, takeover};
 use crate::overrides::{self, Book};
 
 /// One interface that is enforced.
@@ -47,6 +47,8 @@ pub(super) fn attach_all(
             Err(error) => {
                 if fresh && pins.exist() {
                     undo(&pins);
+                } else if let Err(error) = takeover::settle(&pins) {
+                    log::error!("{}: cleaning up: {error:#}", pins.iface);
                 }
                 for (one, fresh) in attached {
                     if fresh {
@@ -98,8 +100,10 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
         description.generation
     );
     let done = link::attach(pins, loaded.program.as_fd(), args.xdp_mode)?;
-    if let Reuse::Resized(resize) = std::mem::replace(&mut loaded.reuse, Reuse::Adopted) {
-        resize.finish(pins, &loaded.tables.sources)?;
+    match std::mem::replace(&mut loaded.reuse, Reuse::Adopted) {
+        Reuse::Resized(resize) => resize.finish(pins, &loaded.tables.sources)?,
+        Reuse::Replaced(_) => takeover::finish(pins)?,
+        Reuse::Fresh | Reuse::Adopted => {}
     }
     if let Some(why) = &done.fallback {
         log::warn!(

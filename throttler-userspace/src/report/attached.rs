@@ -111,6 +111,20 @@ pub fn nothing_attached(bpffs: &Path, ifaces: &[String]) -> Failure {
         ifaces => format!("nothing is attached to {}", ifaces.join(", ")),
     };
     let other = Pins::other_abis(bpffs).unwrap_or_default();
+    let mut broken = Pins::all(bpffs).unwrap_or_default();
+    broken.retain(|pins| {
+        (ifaces.is_empty() || ifaces.contains(&pins.iface)) && pins.exist() && !pins.complete()
+    });
+    if !broken.is_empty() {
+        let names: Vec<String> = broken.into_iter().map(|pins| pins.iface).collect();
+        let message = format!(
+            "the pins of {} under {} are incomplete, and cannot be read: `throttler run` puts others in their place, \
+             `throttler detach` removes them",
+            names.join(", "),
+            bpffs.display()
+        );
+        return Failure::new(Status::NothingAttached, message);
+    }
     let hint = if other.is_empty() {
         "start it with `throttler run --iface IF`, or name its pins with --bpffs".to_owned()
     } else {
