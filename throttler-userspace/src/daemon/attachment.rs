@@ -24,10 +24,15 @@ pub(super) struct Attached {
     pub(super) trace: Option<EbpfLogger<&'static dyn log::Log>>,
     /// What operators say beside the policy.
     pub(super) book: Book,
+    /// Whether its maps are those that were pinned before.
+    pub(super) adopted: bool,
+    /// Whether somebody reads its events.
+    pub(super) is_read: bool,
 }
 
-/// Attaches to every interface, or to none that was not attached before.
+/// Attaches to every one of the interfaces, or to none that was not attached before.
 pub(super) fn attach_all(
+    ifaces: &[String],
     common: &Common,
     args: &RunArgs,
     config: &mut Config,
@@ -39,7 +44,7 @@ pub(super) fn attach_all(
         );
     }
     let mut attached = Vec::new();
-    for iface in &args.iface {
+    for iface in ifaces {
         let pins = Pins::of(&common.bpffs, iface);
         let fresh = !pins.exist();
         match attach(&pins, common, args, config) {
@@ -92,6 +97,7 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
             );
         }
     }
+    let adopted = matches!(loaded.reuse, Reuse::Adopted | Reuse::Resized(_));
     let description = publish(&loaded.tables, args, config, &book)?;
     // Before the program is attached: whoever waits for the line below must not see this one later.
     log::info!(
@@ -132,6 +138,8 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
         description,
         trace: loaded.trace,
         book,
+        adopted,
+        is_read: false,
     })
 }
 

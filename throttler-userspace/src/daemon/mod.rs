@@ -11,6 +11,7 @@ mod metrics;
 mod policy;
 mod serve;
 mod signals;
+mod watch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,12 +19,14 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
+use self::serve::Listening;
 use self::signals::Signals;
+use self::watch::{Interfaces, Watch};
 use crate::cli::Common;
 use crate::compile::Description;
 use crate::config::OnExit;
 use crate::kernel::link::WantedMode;
-use crate::kernel::{checks, interface};
+use crate::kernel::{checks, interface, sys};
 
 /// Arguments of `run`.
 #[derive(Clone, Debug, Args)]
@@ -52,6 +55,9 @@ pub struct RunArgs {
     /// Drop nothing, whatever the policy says: count what would be dropped
     #[arg(long, env = "THROTTLER_MONITOR")]
     pub monitor: bool,
+    /// Start although an interface is not there yet, and attach to it once it appears
+    #[arg(long, env = "THROTTLER_WAIT_IFACE")]
+    pub wait_iface: bool,
     /// What to do with the program at the end, whatever the policy says
     #[arg(long, env = "THROTTLER_ON_EXIT", value_enum, value_name = "WHAT")]
     pub on_exit: Option<OnExitArg>,
@@ -135,9 +141,7 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
     checks::privilege("run")?;
     checks::bpffs(&common.bpffs)?;
     // Before anything is made: a name that does not exist.
-    for iface in &args.iface {
-        interface::find(iface)?;
-    }
+    let present = present(&args)?;
     let locks = lock::take_all(&common.state_dir, &args.iface)?;
     // Before anything is attached: an address that is taken must not leave a program behind.
     let listener = args.metrics_listen.map(metrics::bind).transpose()?;
@@ -147,16 +151,34 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
         .build()
         .context("starting the runtime")?;
     // Before anything is attached: from then on a signal must not end the daemon unheard.
-    let signals = {
+    let (signals, watch) = {
         let _context = runtime.enter();
-        Signals::listen()?
+        (Signals::listen()?, Watch::listen()?)
     };
-    let attached = attachment::attach_all(common, &args, &mut config)?;
-    let result = runtime.block_on(serve::serve(
-        &args, config, attached, signals, listener, socket, common,
-    ));
+    let attached = attachment::attach_all(&present, common, &args, &mut config)?;
+    let listening = Listening {
+        signals,
+        watch,
+        interfaces: Interfaces::new(&common.bpffs, &args.iface),
+        metrics: listener,
+        control: socket,
+    };
+    let result = runtime.block_on(serve::serve(&args, config, attached, listening, common));
     drop(locks);
     result
+}
+
+/// The interfaces that are there; those to wait for are named in the log.
+fn present(args: &RunArgs) -> Result<Vec<String>> {
+    let there = |iface: &&String| !args.wait_iface || sys::interface_index(iface).is_some();
+    let (present, waiting): (Vec<&String>, Vec<&String>) = args.iface.iter().partition(there);
+    for iface in &present {
+        interface::find(iface)?;
+    }
+    for iface in &waiting {
+        log::warn!("{iface}: there is no such interface yet: waiting for it to appear");
+    }
+    Ok(present.into_iter().cloned().collect())
 }
 
 /// The control socket. Where nobody asked for a path, a daemon without one is better than none.

@@ -10,7 +10,7 @@ use crate::compile::{Clock, Description};
 use crate::kernel::interface::XdpMode;
 use crate::kernel::pins::Pins;
 use crate::kernel::tables::Tables;
-use crate::kernel::{link, monotonic, publish};
+use crate::kernel::{link, monotonic, publish, sys};
 
 /// One interface, its maps, and the description of the generation in force.
 pub struct Attachment {
@@ -64,6 +64,19 @@ pub fn attachments(bpffs: &Path, ifaces: &[String]) -> Result<Vec<Attachment>> {
         return Err(nothing_attached(bpffs, ifaces).into());
     }
     Ok(found)
+}
+
+/// The same of a daemon's interfaces, without those that have not appeared yet.
+///
+/// # Errors
+/// As [`attachments`], but that there is none yet is no error.
+pub fn attachments_so_far(bpffs: &Path, ifaces: &[String]) -> Result<Vec<Attachment>> {
+    let mut there = ifaces.to_vec();
+    there.retain(|iface| sys::interface_index(iface).is_some() || Pins::of(bpffs, iface).exist());
+    if there.is_empty() {
+        return Ok(Vec::new());
+    }
+    attachments(bpffs, &there)
 }
 
 fn open(pins: Pins) -> Result<Option<Attachment>> {
