@@ -52,6 +52,7 @@ fn kills(tag: &str, bans: bool) {
     // The last one is not killed: it takes over whatever the others have left.
     site.daemon.restart().expect("a daemon");
     site.finish();
+    site.assert_in_force(kills);
     println!(
         "survival: {kills} kills (seed {seed}, bans {bans}), the daemon having said last {reached:?}; a start takes \
          {:?}, a reload {:?}: {}",

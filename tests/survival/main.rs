@@ -8,6 +8,7 @@ mod build;
 #[expect(dead_code, reason = "these tests need less of it")]
 mod calm;
 mod flood;
+mod guard;
 mod interfaces;
 mod kills;
 mod moment;

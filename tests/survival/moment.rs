@@ -66,9 +66,15 @@ pub(crate) struct Victim {
 
 impl Victim {
     pub(crate) fn start(daemon: &Daemon) -> Self {
+        Self::start_with(daemon, &[])
+    }
+
+    /// With these environment variables.
+    pub(crate) fn start_with(daemon: &Daemon, variables: &[(&str, &str)]) -> Self {
         let mut command = daemon.cli_command(&["run", "--iface", SERVER_IFACE]);
         command.arg("-c").arg(daemon.policy_path());
         command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.envs(variables.iter().copied());
         let begin = Instant::now();
         let mut child = command.stderr(Stdio::piped()).spawn().expect("a daemon");
         let stderr = BufReader::new(child.stderr.take().expect("standard error"));

@@ -1,5 +1,7 @@
 //! The policies of these tests: so few packets a day that nothing comes back within a test.
 
+use std::net::Ipv4Addr;
+
 /// Of this port's limit nothing changes.
 pub(crate) const STEADY: u16 = 5300;
 /// This port's limit changes with every reload.
@@ -12,6 +14,15 @@ pub(crate) const BURSTS: [u64; 4] = [5, 4, 2, 3];
 /// Refusals that ban a source, in policies with bans.
 pub(crate) const REFUSALS: u64 = 3;
 
+/// Sources that each policy blocks by name: so many that to publish them takes a while.
+pub(crate) const BLOCKED: usize = 1_024;
+
+/// The sources that the `turn`-th policy blocks; no other one does.
+pub(crate) fn blocked(turn: u64) -> impl Iterator<Item = Ipv4Addr> {
+    let network = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + ((turn as u32 % 128) << 10);
+    (network..).take(BLOCKED).map(Ipv4Addr::from)
+}
+
 /// The policy with the `turn`-th of [`BURSTS`].
 pub(crate) fn text(turn: u64, bans: bool) -> String {
     let burst = BURSTS[(turn % BURSTS.len() as u64) as usize];
@@ -22,6 +33,9 @@ pub(crate) fn text(turn: u64, bans: bool) -> String {
          [scopes.changing]\nmatch = [{{ protocol = \"udp\", ports = [{CHANGING}] }}]\n\
          [scopes.changing.limits]\ndaily = {{ rate = \"{burst}/day\" }}\n"
     );
+    let blocked: Vec<String> = blocked(turn).map(|one| format!("\"{one}/32\"")).collect();
+    let blocked = blocked.join(", ");
+    text += &format!("[[sources]]\nfrom = [{blocked}]\nblock = true\n");
     if bans {
         text += &format!(
             "[abuse]\nban_after = {{ refusals = {REFUSALS}, within = \"1min\" }}\nban_for = \"12h\"\n"

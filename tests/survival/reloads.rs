@@ -30,6 +30,7 @@ fn reloads_refill_no_bucket() {
         }
     });
     site.finish();
+    site.assert_in_force(reloads);
     assert_eq!(site.program(), program, "a reload loads no program");
     println!(
         "survival: {reloads} reloads in {:.1} s: {}",

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use throttler::kernel::{interface, pins::Pins};
+use throttler::kernel::{interface, pins::Pins, publish, tables::Tables};
+use throttler_common::abi::{Addr, ClassKey};
 use throttler_lab::{Counters, Daemon, Lab, UdpSink, Volley, topology::SERVER_IFACE};
 
 use crate::{
@@ -110,6 +111,25 @@ impl Site {
         }
         self.judge.used = STEADY_BURST;
         self.settle();
+    }
+
+    /// The policy of that turn is in force, and nothing is left of any other, however many publishes were interrupted.
+    pub(crate) fn assert_in_force(&self, turn: u64) {
+        let tables = Tables::open(&self.pins().dir).expect("maps");
+        let bank = publish::generation(&tables).expect("a generation") % 2;
+        let mut found = Vec::new();
+        let each = |key: &ClassKey, _: &_| found.push((u32::from(key.bank), key.addr));
+        tables.classes.for_each(each).expect("classes");
+        let wanted = policy::blocked(turn).map(|one| (bank, Addr::from_v4(one.octets())));
+        let mut wanted: Vec<_> = wanted.collect();
+        found.sort();
+        wanted.sort();
+        assert!(
+            found == wanted,
+            "{} classes, not the {} of policy {turn}",
+            found.len(),
+            wanted.len()
+        );
     }
 
     /// The program on the interface now.

@@ -41,6 +41,7 @@ fn upgrades_replace_the_program_in_place() {
         }
     });
     site.finish();
+    site.assert_in_force(upgrades);
     for pair in tags.windows(2) {
         assert_ne!(pair[0], pair[1], "the same build again: {tags:?}");
     }

@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 use anyhow::{Context as _, Result};
 use aya_log::EbpfLogger;
 
-use super::{RunArgs, policy};
+use super::{RunArgs, lockout, policy};
 use crate::cli::Common;
 use crate::cli::failure::{Failure, Status};
 use crate::compile::{self, Description};
@@ -169,6 +169,7 @@ pub(super) fn publish(
     // A policy of a million prefixes is too large to copy for the sake of a few more.
     let own = config.sources.len();
     config.sources.extend(rules);
+    config.sources.extend(args.operator.map(lockout::rule));
     let compiled = compile::compile(config, previous.as_ref(), clock);
     config.sources.truncate(own);
     let mut tables_of =

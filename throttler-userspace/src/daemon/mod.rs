@@ -6,6 +6,7 @@ pub mod control;
 mod desired;
 mod events;
 pub mod lock;
+mod lockout;
 pub mod logging;
 mod metrics;
 mod policy;
@@ -13,8 +14,8 @@ mod serve;
 mod signals;
 mod watch;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
@@ -58,6 +59,12 @@ pub struct RunArgs {
     /// Start although an interface is not there yet, and attach to it once it appears
     #[arg(long, env = "THROTTLER_WAIT_IFACE")]
     pub wait_iface: bool,
+    /// Do not exempt the address that the ssh session comes from in which this is started
+    #[arg(long, env = "THROTTLER_NO_LOCKOUT_GUARD")]
+    pub no_lockout_guard: bool,
+    /// Whom the lockout guard exempts, found at the start.
+    #[arg(skip)]
+    operator: Option<IpAddr>,
     /// What to do with the program at the end, whatever the policy says
     #[arg(long, env = "THROTTLER_ON_EXIT", value_enum, value_name = "WHAT")]
     pub on_exit: Option<OnExitArg>,
@@ -135,13 +142,22 @@ pub fn tell(descriptions: Vec<Description>, iface: &str, event: &[u8]) -> bool {
 ///
 /// # Errors
 /// What keeps it from enforcing, with the exit status that fits.
-pub fn run(common: &Common, args: RunArgs) -> Result<()> {
+pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
     logging::init(args.log_format, common);
     let mut config = policy::load(&args, common.color.on_stderr())?;
     checks::privilege("run")?;
     checks::bpffs(&common.bpffs)?;
     // Before anything is made: a name that does not exist.
     let present = present(&args)?;
+    if !args.no_lockout_guard {
+        args.operator = lockout::operator(Path::new("/proc"));
+    }
+    if let Some(operator) = args.operator {
+        log::info!(
+            "{operator} is exempt from every limit and ban: this was started over ssh from there (--no-lockout-guard \
+             leaves that out)"
+        );
+    }
     let locks = lock::take_all(&common.state_dir, &args.iface)?;
     // Before anything is attached: an address that is taken must not leave a program behind.
     let listener = args.metrics_listen.map(metrics::bind).transpose()?;
