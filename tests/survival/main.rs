@@ -1,7 +1,8 @@
 //! What the daemon survives, and what survives the daemon: kills, reloads and upgrades under a flood that never stops,
 //! pins that are broken, interfaces that come and go. Needs root.
 //!
-//! `THROTTLER_KILLS`, `THROTTLER_RELOADS` and `THROTTLER_UPGRADES` say how many, `THROTTLER_SEED` which moments.
+//! `THROTTLER_KILLS`, `THROTTLER_RELOADS` and `THROTTLER_UPGRADES` say how many, `THROTTLER_SEED` which moments, and
+//! `THROTTLER_CALLS` before how many system calls of a start it is killed.
 
 mod build;
 #[path = "../end_to_end/site.rs"]

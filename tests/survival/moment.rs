@@ -55,6 +55,14 @@ impl Moment {
     }
 }
 
+/// The daemon's command.
+pub(crate) fn run(daemon: &Daemon) -> Command {
+    let mut command = daemon.cli_command(&["run", "--iface", SERVER_IFACE]);
+    command.arg("-c").arg(daemon.policy_path());
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
 /// A daemon that is there to be killed.
 pub(crate) struct Victim {
     child: Child,
@@ -71,9 +79,7 @@ impl Victim {
 
     /// With these environment variables.
     pub(crate) fn start_with(daemon: &Daemon, variables: &[(&str, &str)]) -> Self {
-        let mut command = daemon.cli_command(&["run", "--iface", SERVER_IFACE]);
-        command.arg("-c").arg(daemon.policy_path());
-        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut command = run(daemon);
         command.envs(variables.iter().copied());
         let begin = Instant::now();
         let mut child = command.stderr(Stdio::piped()).spawn().expect("a daemon");

@@ -14,6 +14,7 @@ pub(crate) const BURSTS: [u64; 4] = [5, 4, 2, 3];
 /// Refusals that ban a source, in policies with bans.
 pub(crate) const REFUSALS: u64 = 3;
 
+pub(crate) const MAX_SOURCES: u64 = 4_096;
 /// Sources that each policy blocks by name: so many that to publish them takes a while.
 pub(crate) const BLOCKED: usize = 1_024;
 
@@ -25,9 +26,14 @@ pub(crate) fn blocked(turn: u64) -> impl Iterator<Item = Ipv4Addr> {
 
 /// The policy with the `turn`-th of [`BURSTS`].
 pub(crate) fn text(turn: u64, bans: bool) -> String {
+    sized(turn, bans, MAX_SOURCES)
+}
+
+/// The same with room for so many sources.
+pub(crate) fn sized(turn: u64, bans: bool, max_sources: u64) -> String {
     let burst = BURSTS[(turn % BURSTS.len() as u64) as usize];
     let mut text = format!(
-        "[throttler]\nmax_sources = 4096\n\
+        "[throttler]\nmax_sources = {max_sources}\n\
          [scopes.steady]\nmatch = [{{ protocol = \"udp\", ports = [{STEADY}] }}]\n\
          [scopes.steady.limits]\ndaily = {{ rate = \"{STEADY_BURST}/day\" }}\n\
          [scopes.changing]\nmatch = [{{ protocol = \"udp\", ports = [{CHANGING}] }}]\n\
