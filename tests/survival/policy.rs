@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use throttler_common::abi::Addr;
+
 /// Of this port's limit nothing changes.
 pub(crate) const STEADY: u16 = 5300;
 /// This port's limit changes with every reload.
@@ -18,9 +20,24 @@ pub(crate) const MAX_SOURCES: u64 = 4_096;
 /// Sources that each policy blocks by name: so many that to publish them takes a while.
 pub(crate) const BLOCKED: usize = 1_024;
 
-/// The sources that the `turn`-th policy blocks; no other one does.
-pub(crate) fn blocked(turn: u64) -> impl Iterator<Item = Ipv4Addr> {
-    let network = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + ((turn as u32 % 128) << 10);
+/// The first of all.
+const FIRST: u32 = u32::from_be_bytes([198, 18, 0, 0]);
+
+/// The sources that the `turn`-th policy blocks, in order; no other one does.
+pub(crate) fn blocked(turn: u64) -> impl Iterator<Item = Addr> {
+    addresses(turn).map(|one| Addr::from_v4(one.octets()))
+}
+
+/// Those of the policy that blocks this one.
+pub(crate) fn blocked_like(one: &Addr) -> Vec<Addr> {
+    let [a, b, c, d, ..] = one.to_bytes();
+    let place = u32::from_be_bytes([a, b, c, d]).wrapping_sub(FIRST);
+    blocked((place as usize / BLOCKED) as u64).collect()
+}
+
+fn addresses(turn: u64) -> impl Iterator<Item = Ipv4Addr> {
+    // 198.18.0.0/15 has room for so many.
+    let network = FIRST + (turn as usize % 128 * BLOCKED) as u32;
     (network..).take(BLOCKED).map(Ipv4Addr::from)
 }
 
@@ -39,7 +56,7 @@ pub(crate) fn sized(turn: u64, bans: bool, max_sources: u64) -> String {
          [scopes.changing]\nmatch = [{{ protocol = \"udp\", ports = [{CHANGING}] }}]\n\
          [scopes.changing.limits]\ndaily = {{ rate = \"{burst}/day\" }}\n"
     );
-    let blocked: Vec<String> = blocked(turn).map(|one| format!("\"{one}/32\"")).collect();
+    let blocked: Vec<String> = addresses(turn).map(|one| format!("\"{one}/32\"")).collect();
     let blocked = blocked.join(", ");
     text += &format!("[[sources]]\nfrom = [{blocked}]\nblock = true\n");
     if bans {

@@ -115,21 +115,10 @@ impl Site {
 
     /// The policy of that turn is in force, and nothing is left of any other, however many publishes were interrupted.
     pub(crate) fn assert_in_force(&self, turn: u64) {
-        let tables = Tables::open(&self.pins().dir).expect("maps");
-        let bank = publish::generation(&tables).expect("a generation") % 2;
-        let mut found = Vec::new();
-        let each = |key: &ClassKey, _: &_| found.push((u32::from(key.bank), key.addr));
-        tables.classes.for_each(each).expect("classes");
-        let wanted = policy::blocked(turn).map(|one| (bank, Addr::from_v4(one.octets())));
-        let mut wanted: Vec<_> = wanted.collect();
-        found.sort();
-        wanted.sort();
-        assert!(
-            found == wanted,
-            "{} classes, not the {} of policy {turn}",
-            found.len(),
-            wanted.len()
-        );
+        let (found, others) = classes(&self.daemon);
+        let wanted: Vec<Addr> = policy::blocked(turn).collect();
+        assert!(found == wanted, "policy {turn} is not in force");
+        assert_eq!(others, 0, "left of other policies");
     }
 
     /// The program on the interface now.
@@ -140,6 +129,24 @@ impl Site {
     pub(crate) fn pins(&self) -> Pins {
         Pins::of(self.daemon.bpffs(), SERVER_IFACE)
     }
+}
+
+/// The prefixes of the generation in force, in order, and how many there are of others.
+fn classes(daemon: &Daemon) -> (Vec<Addr>, usize) {
+    let pins = Pins::of(daemon.bpffs(), SERVER_IFACE);
+    let tables = Tables::open(&pins.dir).expect("maps");
+    let bank = publish::generation(&tables).expect("a generation") % 2;
+    let (mut found, mut others) = (Vec::new(), 0);
+    let each = |key: &ClassKey, _: &_| {
+        if u32::from(key.bank) == bank {
+            found.push(key.addr);
+        } else {
+            others += 1;
+        }
+    };
+    tables.classes.for_each(each).expect("classes");
+    found.sort_by_key(|addr| addr.to_bytes());
+    (found, others)
 }
 
 /// The program on the server's interface.
@@ -189,6 +196,13 @@ impl Judge {
                 assert_eq!(refused, due, "{scope}: {now:#?}");
             }
         }
+        // Of one policy all, and of no other one any.
+        let (found, _) = classes(daemon);
+        let wanted: Vec<Addr> = found.first().map_or_else(Vec::new, policy::blocked_like);
+        assert!(
+            !found.is_empty() && found == wanted,
+            "a mix of policies is in force"
+        );
         assert_eq!(now.reason_total("table_full").0, 0, "{now:#?}");
         self.samples += 1;
         self.last = now;
