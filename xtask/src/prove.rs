@@ -9,6 +9,7 @@ mod exactness;
 mod floods;
 mod privilege;
 mod step;
+mod survival;
 
 use std::time::Instant;
 
@@ -46,6 +47,8 @@ pub(super) enum Proof {
     Floods,
     /// The datapath's tests with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON alone
     Privilege,
+    /// Kills, reloads and upgrades under a flood, broken pins, interfaces that come and go, live
+    Survival,
     /// Which lines of throttler-common and throttler-userspace the tests run
     Coverage,
     /// Deliberate defects, and whether the proofs notice
@@ -73,13 +76,14 @@ impl Effort {
 
 impl Proof {
     /// Those that take minutes; the other two build the tree anew.
-    const USUAL: [Self; 6] = [
+    const USUAL: [Self; 7] = [
         Self::Exactness,
         Self::Concurrency,
         Self::Arithmetic,
         Self::Bytes,
         Self::Floods,
         Self::Privilege,
+        Self::Survival,
     ];
 
     fn name(self) -> String {
@@ -95,6 +99,7 @@ impl Proof {
             Self::Bytes => bytes::steps(effort),
             Self::Floods => floods::steps(effort),
             Self::Privilege => privilege::steps(effort),
+            Self::Survival => survival::steps(effort),
             Self::Coverage => coverage::steps(effort),
             Self::Defects => defects::steps(effort),
         }

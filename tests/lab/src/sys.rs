@@ -1,10 +1,11 @@
-//! The system calls that std has no name for: `unsafe` is in this file and its two modules alone.
+//! The system calls that std has no name for: `unsafe` is in this file and its three modules alone.
 //!
 //! Everything else works on [`OwnedFd`] through std: `UdpSocket::from(fd)` serves as plain `send`/`recv` over whatever
 //! socket the descriptor is.
 
 pub(crate) mod interrupt;
 pub(crate) mod mmsg;
+pub(crate) mod trace;
 
 use std::{
     ffi::CString,

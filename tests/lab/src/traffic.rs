@@ -16,6 +16,7 @@ use anyhow::{Context, Result, ensure};
 use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Type, Icmpv6Header, Icmpv6Type, Ipv4Header};
 
 use crate::{
+    netns::Netns,
     sys,
     topology::{CLIENT_IFACE, Lab},
 };
@@ -35,6 +36,16 @@ impl Injector {
     pub fn new(lab: &Lab) -> Result<Self> {
         Ok(Self {
             socket: raw_socket(lab)?,
+        })
+    }
+
+    /// As [`Injector::new`], out of any interface of a namespace.
+    ///
+    /// # Errors
+    /// If there is no such interface, or the kernel refuses the socket.
+    pub fn on(netns: &Netns, interface: &str) -> Result<Self> {
+        Ok(Self {
+            socket: raw_socket_on(netns, interface)?,
         })
     }
 
@@ -83,14 +94,18 @@ impl Injector {
 
 /// A socket that puts whole frames on the client's interface.
 pub(crate) fn raw_socket(lab: &Lab) -> Result<UdpSocket> {
+    raw_socket_on(lab.client(), CLIENT_IFACE)
+}
+
+fn raw_socket_on(netns: &Netns, interface: &str) -> Result<UdpSocket> {
     let open = || {
         let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
-        sys::bind_packet(socket.as_fd(), sys::interface_index(CLIENT_IFACE)?)?;
+        sys::bind_packet(socket.as_fd(), sys::interface_index(interface)?)?;
         Ok::<_, io::Error>(UdpSocket::from(socket))
     };
-    lab.client()
+    netns
         .run(open)
-        .context("cannot open a raw socket on the client's interface")
+        .with_context(|| format!("cannot open a raw socket on {interface}"))
 }
 
 /// Sends `n` datagrams from one socket bound to `src`, which becomes an address of the client.

@@ -3,6 +3,7 @@
 mod line;
 mod names;
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -23,6 +24,13 @@ pub(super) struct Names(VecDeque<Rc<Description>>);
 
 impl Names {
     const KEPT: usize = 4;
+
+    /// Those of one generation, to be shared by who reads and who publishes.
+    pub(super) fn shared(description: &Description) -> Rc<RefCell<Self>> {
+        let mut names = Self::default();
+        names.push(description.clone());
+        Rc::new(RefCell::new(names))
+    }
 
     pub(super) fn push(&mut self, description: Description) {
         self.0.push_front(Rc::new(description));

@@ -8,7 +8,7 @@ use aya_log::EbpfLogger;
 
 use super::heal::Enforced;
 use super::vitals::Vitals;
-use super::{RunArgs, policy};
+use super::{RunArgs, lockout, policy};
 use crate::cli::Common;
 use crate::cli::failure::{Failure, Status};
 use crate::compile::{self, Description};
@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::kernel::load::{self, Reuse};
 use crate::kernel::pins::Pins;
 use crate::kernel::tables::Tables;
-use crate::kernel::{canary, link, monotonic, publish};
+use crate::kernel::{canary, link, monotonic, publish, takeover};
 use crate::overrides::{self, Book};
 
 /// One interface that is enforced.
@@ -27,6 +27,10 @@ pub(super) struct Attached {
     pub(super) trace: Option<EbpfLogger<&'static dyn log::Log>>,
     /// What operators say beside the policy.
     pub(super) book: Book,
+    /// Whether its maps are those that were pinned before.
+    pub(super) adopted: bool,
+    /// Whether somebody reads its events.
+    pub(super) is_read: bool,
     /// What was attached.
     pub(super) program: OwnedFd,
     /// What the maps have to hold.
@@ -50,8 +54,9 @@ pub(super) struct Published {
     pub(super) enforced: Enforced,
 }
 
-/// Attaches to every interface, or to none that was not attached before.
+/// Attaches to every one of the interfaces, or to none that was not attached before.
 pub(super) fn attach_all(
+    ifaces: &[String],
     common: &Common,
     args: &RunArgs,
     config: &mut Config,
@@ -63,7 +68,7 @@ pub(super) fn attach_all(
         );
     }
     let mut attached = Vec::new();
-    for iface in &args.iface {
+    for iface in ifaces {
         let pins = Pins::of(&common.bpffs, iface);
         let fresh = !pins.exist();
         match attach(&pins, common, args, config) {
@@ -71,6 +76,8 @@ pub(super) fn attach_all(
             Err(error) => {
                 if fresh && pins.exist() {
                     undo(&pins);
+                } else if let Err(error) = takeover::settle(&pins) {
+                    log::error!("{}: cleaning up: {error:#}", pins.iface);
                 }
                 for (one, fresh) in attached {
                     if fresh {
@@ -114,6 +121,7 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
             );
         }
     }
+    let adopted = matches!(loaded.reuse, Reuse::Adopted | Reuse::Resized(_));
     let Published {
         description,
         enforced,
@@ -125,8 +133,10 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
         description.generation
     );
     let done = link::attach(pins, loaded.program.as_fd(), args.xdp_mode)?;
-    if let Reuse::Resized(resize) = std::mem::replace(&mut loaded.reuse, Reuse::Adopted) {
-        resize.finish(pins, &loaded.tables.sources)?;
+    match std::mem::replace(&mut loaded.reuse, Reuse::Adopted) {
+        Reuse::Resized(resize) => resize.finish(pins, &loaded.tables.sources)?,
+        Reuse::Replaced(_) => takeover::finish(pins)?,
+        Reuse::Fresh | Reuse::Adopted => {}
     }
     if let Some(why) = &done.fallback {
         log::warn!(
@@ -155,6 +165,8 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
         description,
         trace: loaded.trace,
         book,
+        adopted,
+        is_read: false,
         program: loaded.program,
         enforced,
         vitals: Arc::new(Vitals::new(&pins.iface)),
@@ -189,6 +201,7 @@ pub(super) fn publish(
     // A policy of a million prefixes is too large to copy for the sake of a few more.
     let own = config.sources.len();
     config.sources.extend(rules);
+    config.sources.extend(args.operator.map(lockout::rule));
     let compiled = compile::compile(config, previous.as_ref(), clock);
     config.sources.truncate(own);
     let mut tables_of =

@@ -12,12 +12,13 @@ use serde::Serialize;
 use super::abuse::Names;
 use super::attachment::{self, Attached};
 use super::confirm::Trial;
+use super::vitals::Vitals;
 use super::{RunArgs, policy};
 use crate::cli::Common;
 use crate::cli::failure::{Failure, Status};
 use crate::config::Config;
 use crate::kernel::{geometry, monotonic};
-use crate::overrides::{self, Entry, Kind};
+use crate::overrides::{self, Book, Entry, Kind};
 
 /// The daemon's state, which its loop alone changes.
 pub(super) struct Desired<'a> {
@@ -32,6 +33,8 @@ pub(super) struct Desired<'a> {
     pub(super) reloaded: Arc<AtomicBool>,
     /// What awaits a confirmation.
     pub(super) trial: Option<Trial>,
+    /// How each interface does, also one that has not come yet.
+    pub(super) vitals: Arc<[Arc<Vitals>]>,
 }
 
 /// One change of what operators say.
@@ -103,6 +106,35 @@ impl Desired<'_> {
         }
     }
 
+    /// Attaches to an interface that has come, or returned; its place in [`Desired::attached`].
+    pub(super) fn attach(&mut self, iface: &str) -> Result<usize> {
+        let ifaces = [iface.to_owned()];
+        let fresh = attachment::attach_all(&ifaces, self.common, self.args, &mut self.config)?;
+        let known = |attached: &[Attached]| {
+            let mut places = attached.iter();
+            places.position(|one| one.pins.iface == iface)
+        };
+        for mut one in fresh {
+            if let Some(vitals) = self.vitals.iter().find(|one| one.iface() == iface) {
+                one.vitals = Arc::clone(vitals);
+                one.check();
+            }
+            match known(&self.attached) {
+                Some(place) => {
+                    self.names[place].borrow_mut().push(one.description.clone());
+                    // Of the maps that are still there the ring is read already.
+                    one.is_read = one.adopted && self.attached[place].is_read;
+                    self.attached[place] = one;
+                }
+                None => {
+                    self.names.push(Names::shared(&one.description));
+                    self.attached.push(one);
+                }
+            }
+        }
+        known(&self.attached).context("an interface that was attached is not")
+    }
+
     fn ensure_plan(&self, plan: &str) -> Result<()> {
         let plans = &self.config.plans;
         if plans.iter().any(|known| known.name == plan) {
@@ -137,8 +169,34 @@ impl Desired<'_> {
             names.borrow_mut().push(one.description.clone());
             in_force.push(InForce::on(one, Some(changed)));
         }
+        self.change_waiting(changes)?;
         Ok(in_force)
     }
+}
+
+impl Desired<'_> {
+    /// Interfaces that have not come yet find in their files what was said meanwhile.
+    fn change_waiting(&self, changes: &[Change]) -> Result<()> {
+        let is_attached = |iface: &String| self.attached.iter().any(|one| one.pins.iface == *iface);
+        for iface in self.args.iface.iter().filter(|iface| !is_attached(iface)) {
+            let path = overrides::path(&self.common.state_dir, iface);
+            let mut book = overrides::load(&path)?;
+            book.prune(monotonic::now().wall);
+            if apply(&mut book, changes) > 0 {
+                overrides::save(&path, &book)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many changes said something new.
+fn apply(book: &mut Book, changes: &[Change]) -> usize {
+    let changed = changes.iter().filter(|change| match change {
+        Change::Give(entry) => book.give(entry.clone()),
+        Change::Take(kind, source) => book.take(*kind, *source).is_some(),
+    });
+    changed.count()
 }
 
 impl InForce {
@@ -162,13 +220,7 @@ fn change(
 ) -> Result<usize> {
     let mut book = one.book.clone();
     book.prune(monotonic::now().wall);
-    let mut changed = 0;
-    for change in changes {
-        changed += usize::from(match change {
-            Change::Give(entry) => book.give(entry.clone()),
-            Change::Take(kind, source) => book.take(*kind, *source).is_some(),
-        });
-    }
+    let changed = apply(&mut book, changes);
     if changed > 0 {
         let path = overrides::path(&common.state_dir, &one.pins.iface);
         overrides::save(&path, &book)?;

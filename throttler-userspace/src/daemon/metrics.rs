@@ -110,7 +110,7 @@ fn respond(
     let mut words = line.split(' ');
     match (words.next(), words.next()) {
         (Some("GET"), Some("/metrics")) => {
-            let metrics = report::attachments(bpffs, ifaces)
+            let metrics = report::attachments_so_far(bpffs, ifaces)
                 .and_then(|attached| report::metrics(&attached, reloaded));
             match metrics {
                 Ok(body) => ("200 OK", body + &vitals::metrics(vitals)),

@@ -8,6 +8,7 @@ mod desired;
 mod events;
 mod heal;
 pub mod lock;
+mod lockout;
 pub mod logging;
 mod metrics;
 mod policy;
@@ -15,20 +16,23 @@ mod selfcheck;
 mod serve;
 mod signals;
 mod vitals;
+mod watch;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
+use self::serve::Listening;
 use self::signals::Signals;
+use self::watch::{Interfaces, Watch};
 use crate::cli::Common;
 use crate::compile::Description;
 use crate::config::OnExit;
 use crate::kernel::link::WantedMode;
-use crate::kernel::{checks, interface};
+use crate::kernel::{checks, interface, sys};
 
 /// Arguments of `run`.
 #[derive(Clone, Debug, Args)]
@@ -57,6 +61,15 @@ pub struct RunArgs {
     /// Drop nothing, whatever the policy says: count what would be dropped
     #[arg(long, env = "THROTTLER_MONITOR")]
     pub monitor: bool,
+    /// Start although an interface is not there yet, and attach to it once it appears
+    #[arg(long, env = "THROTTLER_WAIT_IFACE")]
+    pub wait_iface: bool,
+    /// Do not exempt the address that the ssh session comes from in which this is started
+    #[arg(long, env = "THROTTLER_NO_LOCKOUT_GUARD")]
+    pub no_lockout_guard: bool,
+    /// Whom the lockout guard exempts, found at the start.
+    #[arg(skip)]
+    operator: Option<IpAddr>,
     /// What to do with the program at the end, whatever the policy says
     #[arg(long, env = "THROTTLER_ON_EXIT", value_enum, value_name = "WHAT")]
     pub on_exit: Option<OnExitArg>,
@@ -140,14 +153,21 @@ pub fn tell(descriptions: Vec<Description>, iface: &str, event: &[u8]) -> bool {
 ///
 /// # Errors
 /// What keeps it from enforcing, with the exit status that fits.
-pub fn run(common: &Common, args: RunArgs) -> Result<()> {
+pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
     logging::init(args.log_format, common);
     let mut config = policy::load(&args, common.color.on_stderr())?;
     checks::privilege("run")?;
     checks::bpffs(&common.bpffs)?;
     // Before anything is made: a name that does not exist.
-    for iface in &args.iface {
-        interface::find(iface)?;
+    let present = present(&args)?;
+    if !args.no_lockout_guard {
+        args.operator = lockout::operator(Path::new("/proc"));
+    }
+    if let Some(operator) = args.operator {
+        log::info!(
+            "{operator} is exempt from every limit and ban: this was started over ssh from there (--no-lockout-guard \
+             leaves that out)"
+        );
     }
     let locks = lock::take_all(&common.state_dir, &args.iface)?;
     // Before anything is attached: an address that is taken must not leave a program behind.
@@ -158,16 +178,34 @@ pub fn run(common: &Common, args: RunArgs) -> Result<()> {
         .build()
         .context("starting the runtime")?;
     // Before anything is attached: from then on a signal must not end the daemon unheard.
-    let signals = {
+    let (signals, watch) = {
         let _context = runtime.enter();
-        Signals::listen()?
+        (Signals::listen()?, Watch::listen()?)
     };
-    let attached = attachment::attach_all(common, &args, &mut config)?;
-    let result = runtime.block_on(serve::serve(
-        &args, config, attached, signals, listener, socket, common,
-    ));
+    let attached = attachment::attach_all(&present, common, &args, &mut config)?;
+    let listening = Listening {
+        signals,
+        watch,
+        interfaces: Interfaces::new(&common.bpffs, &args.iface),
+        metrics: listener,
+        control: socket,
+    };
+    let result = runtime.block_on(serve::serve(&args, config, attached, listening, common));
     drop(locks);
     result
+}
+
+/// The interfaces that are there; those to wait for are named in the log.
+fn present(args: &RunArgs) -> Result<Vec<String>> {
+    let there = |iface: &&String| !args.wait_iface || sys::interface_index(iface).is_some();
+    let (present, waiting): (Vec<&String>, Vec<&String>) = args.iface.iter().partition(there);
+    for iface in &present {
+        interface::find(iface)?;
+    }
+    for iface in &waiting {
+        log::warn!("{iface}: there is no such interface yet: waiting for it to appear");
+    }
+    Ok(present.into_iter().cloned().collect())
 }
 
 /// The control socket. Where nobody asked for a path, a daemon without one is better than none.

@@ -19,25 +19,34 @@ use super::control::{self, Control, Order, Recent, Socket};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::signals::{Signals, Told};
-use super::{RunArgs, metrics};
+use super::watch::{Interfaces, Watch};
+use super::{RunArgs, metrics, vitals};
 use crate::cli::Common;
 use crate::config::{Config, OnExit};
 use crate::kernel::pins::Pins;
+
+/// Where lines of the abuse log go beside the log.
+type Telling = (Recent, broadcast::Sender<Arc<str>>);
+
+/// What the daemon hears of.
+pub(super) struct Listening {
+    pub(super) signals: Signals,
+    pub(super) watch: Watch,
+    pub(super) interfaces: Interfaces,
+    pub(super) metrics: Option<TcpListener>,
+    pub(super) control: Option<Socket>,
+}
 
 pub(super) async fn serve(
     args: &RunArgs,
     config: Config,
     attached: Vec<Attached>,
-    signals: Signals,
-    listener: Option<TcpListener>,
-    socket: Option<Socket>,
+    listening: Listening,
     common: &Common,
 ) -> Result<()> {
     let local = LocalSet::new();
     local
-        .run_until(serve_local(
-            args, config, attached, signals, listener, socket, common,
-        ))
+        .run_until(serve_local(args, config, attached, listening, common))
         .await
 }
 
@@ -45,28 +54,27 @@ async fn serve_local(
     args: &RunArgs,
     config: Config,
     mut attached: Vec<Attached>,
-    mut signals: Signals,
-    listener: Option<TcpListener>,
-    socket: Option<Socket>,
+    listening: Listening,
     common: &Common,
 ) -> Result<()> {
+    let Listening {
+        mut signals,
+        mut watch,
+        mut interfaces,
+        metrics: listener,
+        control: socket,
+    } = listening;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut names = Vec::new();
     let (told, _) = broadcast::channel(control::BACKLOG);
     let recent = Recent::default();
-    let vitals: Arc<[_]> = attached.iter().map(|one| Arc::clone(&one.vitals)).collect();
+    let telling = (recent.clone(), told.clone());
+    let vitals = vitals::of(&args.iface, &attached);
     for one in &mut attached {
-        if let Some(trace) = one.trace.take() {
-            tasks.spawn_local(events::trace(trace, stopped.clone()));
-        }
-        let known = Rc::new(RefCell::new(Names::default()));
-        known.borrow_mut().push(one.description.clone());
+        let known = Names::shared(&one.description);
         names.push(Rc::clone(&known));
-        let ring = Ring::open(&one.pins)?;
-        let telling = (recent.clone(), told.clone());
-        let reading = read(one.pins.clone(), ring, known, telling, stopped.clone());
-        tasks.spawn_local(reading);
+        follow(&mut tasks, one, known, &telling, &stopped)?;
     }
     let reloaded = Arc::new(AtomicBool::new(true));
     if let Some(listener) = listener {
@@ -86,7 +94,7 @@ async fn serve_local(
             ifaces: args.iface.clone().into(),
             reloaded: Arc::clone(&reloaded),
             orders: orders.clone(),
-            vitals,
+            vitals: Arc::clone(&vitals),
             recent,
             told,
             stopped: stopped.clone(),
@@ -101,6 +109,7 @@ async fn serve_local(
         names,
         reloaded,
         trial: None,
+        vitals,
     };
     desired.try_start();
     let mut checks = tokio::time::interval(Duration::from_millis(args.check_every_ms));
@@ -134,6 +143,13 @@ async fn serve_local(
                     break;
                 }
             },
+            changed = watch.changed() => {
+                changed?;
+                for place in interfaces.look(&mut desired) {
+                    let known = Rc::clone(&desired.names[place]);
+                    follow(&mut tasks, &mut desired.attached[place], known, &telling, &stopped)?;
+                }
+            }
             Some(ended) = tasks.join_next() => {
                 // A task ends only when told to; anything else is a fault that must not go unseen.
                 let reason = ended.context("a task panicked")?;
@@ -153,11 +169,37 @@ async fn serve_local(
     leave(&desired.attached, desired.config.on_exit)
 }
 
+/// Reads what the program on an interface has to tell, as long as the daemon runs.
+fn follow(
+    tasks: &mut JoinSet<Result<()>>,
+    one: &mut Attached,
+    names: Rc<RefCell<Names>>,
+    telling: &Telling,
+    stopped: &watch::Receiver<bool>,
+) -> Result<()> {
+    if let Some(trace) = one.trace.take() {
+        tasks.spawn_local(events::trace(trace, stopped.clone()));
+    }
+    if !one.is_read {
+        let ring = Ring::open(&one.pins)?;
+        let reading = read(
+            one.pins.clone(),
+            ring,
+            names,
+            telling.clone(),
+            stopped.clone(),
+        );
+        tasks.spawn_local(reading);
+        one.is_read = true;
+    }
+    Ok(())
+}
+
 async fn read(
     pins: Pins,
     mut ring: Ring,
     names: Rc<RefCell<Names>>,
-    (recent, told): (Recent, broadcast::Sender<Arc<str>>),
+    (recent, told): Telling,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<()> {
     let tell = |event: &_| {

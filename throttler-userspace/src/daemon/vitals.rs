@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::attachment::Attached;
+
 /// One interface's. The daemon's loop writes, everybody reads.
 #[derive(Debug)]
 pub(super) struct Vitals {
@@ -27,6 +29,11 @@ impl Vitals {
         }
     }
 
+    /// Whose they are.
+    pub(super) fn iface(&self) -> &str {
+        &self.iface
+    }
+
     /// What is wrong, if anything is.
     pub(super) fn fault(&self) -> Option<String> {
         self.fault
@@ -42,6 +49,18 @@ impl Vitals {
         *noted = fault;
         news
     }
+}
+
+/// Those of all interfaces that the daemon is for: of one that has not come yet, nothing is known.
+pub(super) fn of(ifaces: &[String], attached: &[Attached]) -> Arc<[Arc<Vitals>]> {
+    let of = |iface: &String| {
+        let known = attached.iter().find(|one| one.pins.iface == *iface);
+        known.map_or_else(
+            || Arc::new(Vitals::new(iface)),
+            |one| Arc::clone(&one.vitals),
+        )
+    };
+    ifaces.iter().map(of).collect()
 }
 
 /// What is wrong on any interface.

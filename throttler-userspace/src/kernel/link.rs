@@ -47,7 +47,7 @@ pub fn attach(pins: &Pins, program: BorrowedFd<'_>, wanted: WantedMode) -> Resul
         });
     }
     if let Some((mode, id)) = interface.xdp {
-        return Err(foreign(&interface, mode, id).into());
+        return Err(foreign(pins, &interface, mode, id).into());
     }
     let (link, mode, fallback) = match wanted {
         WantedMode::Native => (native(program, &interface)?, XdpMode::Native, None),
@@ -107,7 +107,15 @@ fn reason(error: &io::Error) -> String {
     format!("{meaning}: {error}")
 }
 
-fn foreign(interface: &Interface, mode: XdpMode, id: u32) -> Failure {
+fn foreign(pins: &Pins, interface: &Interface, mode: XdpMode, id: u32) -> Failure {
+    if let Some(version) = pins.other_abi_of(id) {
+        let message = format!(
+            "{} is enforced by another version of throttler, whose pins ({version}) this one cannot read: its program \
+             (id {id}) is left alone; take it off with that version's `throttler detach`",
+            interface.name
+        );
+        return Failure::new(Status::Runtime, message);
+    }
     Failure::new(
         Status::Runtime,
         format!(
@@ -130,7 +138,7 @@ pub fn check(pins: &Pins, wanted: WantedMode) -> Result<()> {
     let interface = interface::find(&pins.iface)?;
     match (live(pins, &interface)?, interface.xdp) {
         (Some((_, mode)), _) => Ok(same_mode(&interface, mode, wanted)?),
-        (None, Some((mode, id))) => Err(foreign(&interface, mode, id).into()),
+        (None, Some((mode, id))) => Err(foreign(pins, &interface, mode, id).into()),
         (None, None) => Ok(()),
     }
 }

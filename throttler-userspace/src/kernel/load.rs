@@ -16,6 +16,7 @@ use super::resize::Resize;
 use super::sources::Sources;
 use super::sys::{self, MapInfo};
 use super::tables::Tables;
+use super::takeover::{self, OF_SOURCES};
 
 /// The embedded object of throttler-ebpf.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("THROTTLER_OBJECT"));
@@ -25,9 +26,6 @@ const TRACE: &str = "TRACE";
 
 /// The global that says how old the program's coarse clock may be.
 const CLOCK_LAG: &str = "CLOCK_LAG";
-
-/// The maps that a resize makes anew.
-const OF_SOURCES: [&str; 2] = [map::TABLE, map::SOURCES];
 
 /// What interfaces run.
 pub const PROGRAM: &str = "throttler";
@@ -43,7 +41,7 @@ pub enum Reuse {
     Adopted,
     /// The same with a source table of another size; [`Resize::finish`] once the program is attached.
     Resized(Box<Resize>),
-    /// They could not be used, and were removed; why.
+    /// They cannot be used, and others take their place with [`takeover::finish`] once the program is attached; why.
     Replaced(String),
 }
 
@@ -61,17 +59,19 @@ pub struct Loaded {
 
 /// Loads `program` with maps pinned at `pins`. Pinned maps are reused if every one is there and has
 /// this version's type and sizes. Where only the policy's number of sources is another, the source table
-/// alone is made anew, and filled from the old one. Otherwise all are made anew, and only when they and
-/// the program are loaded is what was there taken off: where the kernel has no room for larger maps,
-/// the smaller ones go on enforcing.
+/// alone is made anew, and filled from the old one. Otherwise all are made anew. What is there stays, and goes on
+/// enforcing, until the program is attached that uses the new ones: see [`takeover`].
 ///
 /// # Errors
 /// The kernel refuses the object, or the pins cannot be made. Where it lacks what the object needs, a
 /// [`Failure`](crate::cli::failure::Failure) says what.
 pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
     let staging = pins.staging();
-    if staging.exist() {
-        staging.remove()?;
+    if takeover::settle(pins)? {
+        log::info!(
+            "{}: an earlier daemon was ended while its maps took the place of others; they have it now",
+            pins.iface
+        );
     }
     match unusable(pins, max_sources)? {
         None => {
@@ -83,28 +83,35 @@ pub fn load(pins: &Pins, program: &str, max_sources: u32) -> Result<Loaded> {
             load_at(pins, pins, program, max_sources, reuse)
         }
         Some(Unusable::Sources) => {
-            let loaded = load_at(pins, &staging, program, max_sources, Reuse::Adopted);
-            if loaded.is_err() && staging.exist() {
-                staging.remove()?;
-            }
-            let mut loaded = loaded?;
+            let mut loaded = stage(pins, pins, program, max_sources, Reuse::Adopted)?;
             let old = Sources::open(&pins.dir, Tables::head(&pins.dir)?)?;
-            let resize = Resize::begin(old, staging, &loaded.tables.sources);
+            let resize = Resize::begin(old, &loaded.tables.sources);
             loaded.reuse = Reuse::Resized(Box::new(resize));
             Ok(loaded)
         }
         Some(Unusable::All(why)) => {
-            let reuse = Reuse::Replaced(why);
-            let loaded = load_at(&staging, &staging, program, max_sources, reuse);
-            if loaded.is_err() && staging.exist() {
-                staging.remove()?;
-            }
-            let loaded = loaded?;
-            pins.remove()?;
-            staging.rename_to(pins)?;
-            Ok(loaded)
+            stage(pins, &staging, program, max_sources, Reuse::Replaced(why))
         }
     }
+}
+
+/// Loads with a source table that is pinned in the staging directory, and all other maps at `others`.
+fn stage(
+    pins: &Pins,
+    others: &Pins,
+    program: &str,
+    max_sources: u32,
+    reuse: Reuse,
+) -> Result<Loaded> {
+    let staging = pins.staging();
+    let loaded = load_at(others, &staging, program, max_sources, reuse).and_then(|loaded| {
+        takeover::announce(&staging, loaded.program.as_fd())?;
+        Ok(loaded)
+    });
+    if loaded.is_err() && staging.exist() {
+        staging.remove()?;
+    }
+    loaded
 }
 
 /// Loads with the source table pinned at `sources` and all other maps at `pins`.
@@ -218,6 +225,10 @@ fn unusable(pins: &Pins, max_sources: u32) -> Result<Option<Unusable>> {
             Some(difference) if difference.is_size && spec.name == map::SOURCES => resized = true,
             Some(difference) => return Ok(Some(Unusable::All(difference.text))),
         }
+    }
+    if resized && Tables::head(&pins.dir)?.seed == [0; 7] {
+        let why = "its source table was never laid out".to_owned();
+        return Ok(Some(Unusable::All(why)));
     }
     Ok(resized.then_some(Unusable::Sources))
 }

@@ -16,3 +16,4 @@ pub mod resize;
 pub mod sources;
 pub mod sys;
 pub mod tables;
+pub mod takeover;

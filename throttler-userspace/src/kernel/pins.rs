@@ -11,6 +11,10 @@ use super::sys;
 
 /// The name of the link's pin, beside the maps'.
 const LINK: &str = "link";
+/// What a staging directory's name ends with.
+const STAGING: &str = "%new";
+/// The name of the program's pin, in a staging directory.
+const PROGRAM: &str = "program";
 
 /// One interface's pins.
 #[derive(Clone, Debug)]
@@ -38,7 +42,9 @@ impl Pins {
     pub fn all(bpffs: &Path) -> Result<Vec<Self>> {
         let mut found = Vec::new();
         let dir = bpffs.join(format!("v{ABI_VERSION}"));
-        for name in children(&dir)? {
+        // What is staged belongs to the pins beside it.
+        let staged = |name: &String| name.ends_with(STAGING);
+        for name in children(&dir)?.into_iter().filter(|name| !staged(name)) {
             let iface = unescape(&name);
             found.push(Self::of(bpffs, &iface));
         }
@@ -60,10 +66,28 @@ impl Pins {
         Ok(found)
     }
 
+    /// The version, as `v5`, whose link runs this program on the interface.
+    #[must_use]
+    pub fn other_abi_of(&self, program: u32) -> Option<String> {
+        let bpffs = self.dir.parent()?.parent()?;
+        let runs = |version: &String| {
+            let path = bpffs.join(version).join(escape(&self.iface)).join(LINK);
+            let link = sys::open_pinned(&path).and_then(|link| sys::link_info(link.as_fd()));
+            link.is_ok_and(|link| link.program == program)
+        };
+        Self::other_abis(bpffs).ok()?.into_iter().find(runs)
+    }
+
     /// The link's pin.
     #[must_use]
     pub fn link(&self) -> PathBuf {
         self.dir.join(LINK)
+    }
+
+    /// The pin of the program that will use staged maps.
+    #[must_use]
+    pub fn program(&self) -> PathBuf {
+        self.dir.join(PROGRAM)
     }
 
     /// A map's pin.
@@ -98,23 +122,14 @@ impl Pins {
     #[must_use]
     pub fn staging(&self) -> Self {
         let mut dir = self.dir.clone().into_os_string();
-        dir.push("%new");
+        dir.push(STAGING);
         Self {
             iface: self.iface.clone(),
             dir: dir.into(),
         }
     }
 
-    /// Moves the pins to where `other`'s were.
-    ///
-    /// # Errors
-    /// The kernel's.
-    pub fn rename_to(&self, other: &Self) -> Result<()> {
-        std::fs::rename(&self.dir, &other.dir)
-            .with_context(|| format!("moving {} to {}", self.dir.display(), other.dir.display()))
-    }
-
-    /// Detaches the link and removes every pin; whether a link was there.
+    /// Detaches the link and removes every pin, staged ones, too; whether a link was there.
     ///
     /// # Errors
     /// The kernel's. What could be removed is removed.
@@ -132,13 +147,23 @@ impl Pins {
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(error).context(format!("opening {}", self.link().display())),
         };
-        for name in children(&self.dir)? {
+        let staging = self.staging();
+        if staging.exist() {
+            staging.clear()?;
+        }
+        self.clear()?;
+        Ok(attached)
+    }
+
+    fn clear(&self) -> Result<()> {
+        let mut names = children(&self.dir)?;
+        // What says whose the others are goes last: whoever is interrupted here can go on.
+        names.sort_by_key(|name| name == PROGRAM);
+        for name in names {
             let path = self.dir.join(name);
             std::fs::remove_file(&path).with_context(|| format!("unpinning {}", path.display()))?;
         }
-        std::fs::remove_dir(&self.dir)
-            .with_context(|| format!("removing {}", self.dir.display()))?;
-        Ok(attached)
+        std::fs::remove_dir(&self.dir).with_context(|| format!("removing {}", self.dir.display()))
     }
 }
 

@@ -7,10 +7,8 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context as _, Result};
-use throttler_common::abi::{
-    Addr, MAX_LIMITS, SET_WORDS, SlotRecord, TICK_SHIFT, WAYS, map, region,
-};
+use anyhow::Result;
+use throttler_common::abi::{Addr, MAX_LIMITS, SET_WORDS, SlotRecord, TICK_SHIFT, WAYS, region};
 use throttler_common::ban::COUNT_MASK;
 use throttler_common::class::Word;
 use throttler_common::table::{self, Newcomer, Place, Unavailable, Words as _, answer, layout};
@@ -18,6 +16,8 @@ use throttler_common::table::{self, Newcomer, Place, Unavailable, Words as _, an
 use super::pins::Pins;
 use super::sources::Sources;
 use super::sys;
+use super::tables::Tables;
+use super::takeover;
 use crate::host::HostWords;
 
 /// Region, address, scope.
@@ -27,7 +27,6 @@ type Key = (usize, Addr, u8);
 #[derive(Debug)]
 pub struct Resize {
     old: Sources,
-    staging: Pins,
     /// When it was copied, in ticks.
     copied_at: u64,
     /// Arrival times as they were copied, of sources that were in debt.
@@ -43,10 +42,9 @@ pub struct Resize {
 impl Resize {
     /// Fills `new`, which no program uses yet, from `old`.
     #[must_use]
-    pub fn begin(old: Sources, staging: Pins, new: &Sources) -> Self {
+    pub fn begin(old: Sources, new: &Sources) -> Self {
         let mut resize = Self {
             old,
-            staging,
             copied_at: sys::monotonic_ns() << TICK_SHIFT,
             copied: HashMap::new(),
             copied_shared: Vec::new(),
@@ -90,12 +88,7 @@ impl Resize {
                 owe(&to, way, &record, &before.map(|tat| tat.max(copied_at)));
             }
         }
-        for name in [map::SOURCES, map::TABLE] {
-            std::fs::rename(self.staging.map(name), pins.map(name))
-                .with_context(|| format!("moving the pin of {name}"))?;
-        }
-        std::fs::remove_dir(&self.staging.dir)
-            .with_context(|| format!("removing {}", self.staging.dir.display()))
+        takeover::finish(pins)
     }
 
     fn pour(
@@ -129,6 +122,36 @@ impl Resize {
         }
         (self.kept, self.lost) = (kept, lost);
     }
+}
+
+/// Brings over what the old table has and the new one, which packets are charged to, has not: whoever began the resize was
+/// killed before [`Resize::finish`] had. What was copied is not known any more, so that of what one source was charged in
+/// both tables at that time the larger counts.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn resume(pins: &Pins, staging: &Pins) -> Result<()> {
+    let open = |pins: &Pins| Sources::open(&pins.dir, Tables::head(&pins.dir)?);
+    let (old, new) = (open(pins)?, open(staging)?);
+    let mut resize = Resize {
+        old,
+        copied_at: 0,
+        copied: HashMap::new(),
+        copied_shared: Vec::new(),
+        lost: 0,
+        kept: 0,
+    };
+    let has =
+        |set: &HostWords<'_>, way| std::array::from_fn(|index| set.load(layout::tat(way, index)));
+    resize.pour(&new, |_, set, way, record| {
+        owe(set, way, record, &has(set, way));
+    });
+    for (from, to) in shared(&resize.old, &new) {
+        for way in [0, 1] {
+            owe(&to, way, &table::fixed_record(&from, way), &has(&to, way));
+        }
+    }
+    Ok(())
 }
 
 /// The sets that are nobody's in particular, of both tables.

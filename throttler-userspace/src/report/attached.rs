@@ -10,7 +10,7 @@ use crate::compile::{Clock, Description};
 use crate::kernel::interface::XdpMode;
 use crate::kernel::pins::Pins;
 use crate::kernel::tables::Tables;
-use crate::kernel::{link, monotonic, publish};
+use crate::kernel::{link, monotonic, publish, sys};
 
 /// One interface, its maps, and the description of the generation in force.
 pub struct Attachment {
@@ -66,6 +66,19 @@ pub fn attachments(bpffs: &Path, ifaces: &[String]) -> Result<Vec<Attachment>> {
     Ok(found)
 }
 
+/// The same of a daemon's interfaces, without those that have not appeared yet.
+///
+/// # Errors
+/// As [`attachments`], but that there is none yet is no error.
+pub fn attachments_so_far(bpffs: &Path, ifaces: &[String]) -> Result<Vec<Attachment>> {
+    let mut there = ifaces.to_vec();
+    there.retain(|iface| sys::interface_index(iface).is_some() || Pins::of(bpffs, iface).exist());
+    if there.is_empty() {
+        return Ok(Vec::new());
+    }
+    attachments(bpffs, &there)
+}
+
 fn open(pins: Pins) -> Result<Option<Attachment>> {
     // The link is pinned last: with its pin, everything else is in place.
     if !pins.complete() || !pins.link().exists() {
@@ -111,6 +124,20 @@ pub fn nothing_attached(bpffs: &Path, ifaces: &[String]) -> Failure {
         ifaces => format!("nothing is attached to {}", ifaces.join(", ")),
     };
     let other = Pins::other_abis(bpffs).unwrap_or_default();
+    let mut broken = Pins::all(bpffs).unwrap_or_default();
+    broken.retain(|pins| {
+        (ifaces.is_empty() || ifaces.contains(&pins.iface)) && pins.exist() && !pins.complete()
+    });
+    if !broken.is_empty() {
+        let names: Vec<String> = broken.into_iter().map(|pins| pins.iface).collect();
+        let message = format!(
+            "the pins of {} under {} are incomplete, and cannot be read: `throttler run` puts others in their place, \
+             `throttler detach` removes them",
+            names.join(", "),
+            bpffs.display()
+        );
+        return Failure::new(Status::NothingAttached, message);
+    }
     let hint = if other.is_empty() {
         "start it with `throttler run --iface IF`, or name its pins with --bpffs".to_owned()
     } else {

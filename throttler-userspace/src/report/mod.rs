@@ -26,7 +26,7 @@ mod sources;
 mod status;
 mod sweep;
 
-pub use attached::{Attachment, attachments, nothing_attached, published};
+pub use attached::{Attachment, attachments, attachments_so_far, nothing_attached, published};
 pub use bans::bans;
 pub use buckets::buckets;
 pub use counters::counters;

@@ -194,7 +194,7 @@ async fn document(
         }
     };
     let written = spawn_blocking(move || {
-        let attached = report::attachments(&control.bpffs, &ifaces)?;
+        let attached = report::attachments_so_far(&control.bpffs, &ifaces)?;
         let mut body = Vec::new();
         write(&attached, &mut body)?;
         Ok::<_, anyhow::Error>(body)

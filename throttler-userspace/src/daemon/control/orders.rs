@@ -125,7 +125,7 @@ async fn set(
         (true, Some(duration)) => monotonic::after(duration),
     };
     let write = move || -> Result<()> {
-        for attachment in report::attachments(&control.bpffs, &control.ifaces)? {
+        for attachment in report::attachments_so_far(&control.bpffs, &control.ifaces)? {
             attachment
                 .tables
                 .active

@@ -89,25 +89,27 @@ pub fn is_bpffs(path: &Path) -> io::Result<bool> {
     Ok(found.f_type as i64 == BPF_FS_MAGIC)
 }
 
-/// A ring buffer that owns its map.
+/// Owns its descriptor: a ring buffer with its map, or a socket.
 pub trait Ring: AsRawFd + private::Sealed {}
 impl Ring for RingBuf<MapData> {}
 impl Ring for EbpfLogger<&'static dyn log::Log> {}
+impl Ring for netlink_sys::Socket {}
 
 mod private {
     pub trait Sealed {}
     impl Sealed for super::RingBuf<super::MapData> {}
     impl Sealed for super::EbpfLogger<&'static dyn log::Log> {}
+    impl Sealed for netlink_sys::Socket {}
 }
 
-/// Waits on a ring buffer in the running reactor.
+/// Waits on a ring buffer, or a socket, in the running reactor.
 ///
 /// # Errors
 /// The kernel's.
 pub fn readable<T: Ring>(ring: T) -> io::Result<AsyncFd<T>> {
-    // SAFETY: the ring owns its map, and the map its descriptor, from here until the ring is dropped;
-    // neither has a way to close or replace it, and `as_raw_fd` answers that descriptor every time.
-    // `Ring` is sealed: the two types below it are all there are.
+    // SAFETY: the ring owns its map, and the map (or the socket) its descriptor, from here until the ring is dropped;
+    // none has a way to close or replace it, and `as_raw_fd` answers that descriptor every time.
+    // `Ring` is sealed: the three types below it are all there are.
     let registered = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
     registered.map_err(io::Error::from)
 }
