@@ -70,9 +70,12 @@ fn exactly_the_burst(policy: &str) {
             program.stats()
         );
         let record = program.record(source, "default").expect("a known source");
-        assert_eq!(
-            (record.passed.packets, record.dropped.packets),
-            (BURST, refused)
+        assert_eq!(record.passed.packets, BURST);
+        // Where the other CPU was stopped for long in the midst of a claim, a refusal is counted, but not as the source's.
+        let (noted, contended) = (record.dropped.packets, program.stats().contended);
+        assert!(
+            noted <= refused && noted + contended >= refused,
+            "pinned: {pinned}, {noted} of {refused} refusals, {contended} contended"
         );
     }
 }
