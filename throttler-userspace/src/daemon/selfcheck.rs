@@ -9,6 +9,9 @@ use throttler_common::abi::map;
 use super::attachment::Attached;
 use crate::kernel::{canary, interface, publish, sys};
 
+/// What is wrong while there is nothing to enforce on.
+const GONE: &str = "the interface has gone";
+
 impl Attached {
     /// Notes what the self-check finds, and logs what is news. Whether all is well.
     pub(super) fn check(&mut self) -> bool {
@@ -20,6 +23,8 @@ impl Attached {
         let well = fault.is_none();
         if self.vitals.note(fault.clone()) {
             match fault {
+                // Whoever watches the links has said it already.
+                Some(fault) if fault == GONE => log::debug!("{iface}: {fault}"),
                 Some(fault) => log::error!("{iface}: NOT enforced as the policy says: {fault}"),
                 None => log::info!("{iface}: the self-check succeeds again"),
             }
@@ -56,7 +61,7 @@ impl Attached {
     fn foreign_program(&self) -> Result<Option<String>> {
         let iface = &self.pins.iface;
         let Ok(found) = interface::find(iface) else {
-            return Ok(Some("the interface has gone".to_owned()));
+            return Ok(Some(GONE.to_owned()));
         };
         let ours = sys::program_info(self.program.as_fd())
             .context("reading our program")?
