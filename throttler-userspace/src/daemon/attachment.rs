@@ -144,21 +144,6 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
             pins.iface
         );
     }
-    log::info!(
-        "{} on {} ({} XDP{})",
-        if description.mode == "monitor" {
-            "monitoring"
-        } else {
-            "enforcing"
-        },
-        pins.iface,
-        done.mode.as_str(),
-        if done.replaced {
-            ", program replaced in place"
-        } else {
-            ""
-        },
-    );
     let mut one = Attached {
         pins: pins.clone(),
         tables: loaded.tables,
@@ -171,7 +156,24 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
         enforced,
         vitals: Arc::new(Vitals::new(&pins.iface)),
     };
-    one.check();
+    // Before the line below: who reads it may rely on it.
+    if one.prove()? {
+        log::info!(
+            "{} on {} ({} XDP{})",
+            if one.description.mode == "monitor" {
+                "monitoring"
+            } else {
+                "enforcing"
+            },
+            pins.iface,
+            done.mode.as_str(),
+            if done.replaced {
+                ", program replaced in place"
+            } else {
+                ""
+            },
+        );
+    }
     Ok(one)
 }
 

@@ -117,7 +117,7 @@ impl Desired<'_> {
         for mut one in fresh {
             if let Some(vitals) = self.vitals.iter().find(|one| one.iface() == iface) {
                 one.vitals = Arc::clone(vitals);
-                one.check();
+                one.prove()?;
             }
             match known(&self.attached) {
                 Some(place) => {

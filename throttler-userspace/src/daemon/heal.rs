@@ -218,6 +218,13 @@ impl Attached {
         }
         Ok(!differ.is_empty())
     }
+
+    /// Compares what was just attached, and checks it. Whether it enforces the policy; what differs is healed by the next
+    /// comparison.
+    pub(super) fn prove(&mut self) -> Result<bool> {
+        let differs = self.is_to_be_healed().context("comparing the maps")?;
+        Ok(self.check() && !differs)
+    }
 }
 
 impl Desired<'_> {

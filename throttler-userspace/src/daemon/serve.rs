@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::abuse::{self, Names};
 use super::attachment::Attached;
@@ -112,7 +112,9 @@ async fn serve_local(
         vitals,
     };
     desired.try_start();
-    let mut checks = tokio::time::interval(Duration::from_millis(args.check_every_ms));
+    // The first was at each attachment.
+    let period = Duration::from_millis(args.check_every_ms);
+    let mut checks = tokio::time::interval_at(Instant::now() + period, period);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
