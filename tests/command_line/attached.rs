@@ -9,7 +9,7 @@ use throttler_lab::{
     topology::{SERVER_V4, SERVER_V6},
 };
 
-use crate::said::{binary, replaced};
+use crate::said::{binary, replaced, without_ages};
 
 pub(crate) const POLICY: &str = r#"
 [throttler]
@@ -155,7 +155,7 @@ impl Attached {
             (pid.as_str(), "daemon PID"),
             (policy.as_str(), "POLICY"),
         ];
-        replaced(self.result(args).trim_end(), &known)
+        without_ages(&replaced(self.result(args).trim_end(), &known))
     }
 }
 

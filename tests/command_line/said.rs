@@ -77,6 +77,23 @@ pub(crate) fn without_seconds(text: &str) -> String {
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// `text` with how long things have been so, as `status` says it, as `AGE`.
+pub(crate) fn without_ages(text: &str) -> String {
+    let line = |line: &str| {
+        let Some((head, age)) = line.rsplit_once(" for ") else {
+            return line.to_owned();
+        };
+        let end = age.find([';', ':']).unwrap_or(age.len());
+        let is_age = age[..end].ends_with(" s") || age[..end].ends_with(" min");
+        let is_whole = age[..end].bytes().all(|byte| byte != b'.');
+        match is_age && is_whole && age.starts_with(|first: char| first.is_ascii_digit()) {
+            true => format!("{head} for AGE{}", &age[end..]),
+            false => line.to_owned(),
+        }
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether a text is a time of about now; those that policies name lie far off.
 pub(crate) fn is_near(text: &str) -> bool {
     let Ok(time) = text.parse::<jiff::Timestamp>() else {

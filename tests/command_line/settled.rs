@@ -36,7 +36,7 @@ impl Attached {
                     "seconds"
                 }
             }
-            "published" => {
+            "published" | "attached_at" | "daemon_since" => {
                 let time = value
                     .as_str()
                     .and_then(|text| text.parse::<jiff::Timestamp>().ok());

@@ -19,6 +19,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::explain::protocol;
+pub(crate) use self::status::beside;
 use crate::daemon;
 use crate::daemon::logging;
 

@@ -1,5 +1,7 @@
 //! `throttler status` and `throttler detach`.
 
+use std::path::Path;
+
 use anyhow::Result;
 use clap::Args;
 
@@ -9,7 +11,8 @@ use super::selection::{Interfaces, Selection};
 use crate::daemon::lock;
 use crate::kernel::checks;
 use crate::kernel::pins::Pins;
-use crate::report;
+use crate::report::{self, Attachment, Beside};
+use crate::standing;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -28,11 +31,11 @@ pub struct DetachArgs {
 pub(super) fn status(common: &Common, args: &StatusArgs) -> Result<()> {
     checks::privilege("status")?;
     let attached = report::attachments(&common.bpffs, &args.selection.of.iface)?;
-    let daemon = |iface: &str| lock::holder(&common.state_dir, iface);
+    let beside = beside(&common.state_dir, &attached)?;
     report::status(
         &mut std::io::stdout().lock(),
         &attached,
-        daemon,
+        |place| beside[place].clone(),
         args.selection.output,
     )?;
     let off: Vec<&str> = attached
@@ -49,6 +52,22 @@ pub(super) fn status(common: &Common, args: &StatusArgs) -> Result<()> {
         off.join(", ")
     );
     Err(Failure::new(Status::NothingAttached, message).into())
+}
+
+/// What the maps do not say of each interface; takes as long as counting the rates does.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn beside(state_dir: &Path, attached: &[Attachment]) -> Result<Vec<Beside>> {
+    let rates = report::rates(attached)?;
+    let all = attached.iter().zip(rates);
+    Ok(all
+        .map(|(one, rates)| Beside {
+            daemon: lock::holder(state_dir, one.iface()),
+            standing: standing::read(&standing::path(state_dir, one.iface())),
+            rates: Some(rates),
+        })
+        .collect())
 }
 
 pub(super) fn detach(common: &Common, args: &DetachArgs) -> Result<()> {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use aya_log::EbpfLogger;
 
 use super::heal::Enforced;
+use super::keeper::Keeper;
 use super::vitals::Vitals;
 use super::{RunArgs, lockout, policy};
 use crate::cli::Common;
@@ -37,6 +38,8 @@ pub(super) struct Attached {
     pub(super) enforced: Enforced,
     /// Whether they do.
     pub(super) vitals: Arc<Vitals>,
+    /// For `status`.
+    pub(super) keeper: Keeper,
 }
 
 impl Attached {
@@ -155,6 +158,7 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
         program: loaded.program,
         enforced,
         vitals: Arc::new(Vitals::new(&pins.iface)),
+        keeper: Keeper::new(common, &pins.iface, &done),
     };
     // Before the line below: who reads it may rely on it.
     if one.prove()? {

@@ -69,7 +69,7 @@ impl Desired<'_> {
         let mut fresh = match policy::load(self.args, self.common.color.on_stderr()) {
             Ok(fresh) => fresh,
             Err(error) => {
-                for one in &self.attached {
+                for one in &mut self.attached {
                     refused(one, &error);
                 }
                 return Err(error);
@@ -82,6 +82,7 @@ impl Desired<'_> {
             match attachment::publish(&one.tables, self.args, &mut fresh, &one.book) {
                 Ok(published) => {
                     one.take(published);
+                    one.keeper.reloaded(None);
                     let generation = one.description.generation;
                     log::info!(
                         "{}: policy generation {generation} in force",
@@ -236,7 +237,8 @@ fn change(
     Ok(changed)
 }
 
-fn refused(one: &Attached, error: &anyhow::Error) {
+fn refused(one: &mut Attached, error: &anyhow::Error) {
+    one.keeper.reloaded(Some(error));
     log::error!(
         "{}: keeping the old policy (generation {}), which stays in force: {error:#}",
         one.pins.iface,

@@ -21,6 +21,7 @@ impl Attached {
         };
         let iface = &self.pins.iface;
         let well = fault.is_none();
+        self.keeper.checked(fault.as_deref());
         if self.vitals.note(fault.clone()) {
             match fault {
                 // Whoever watches the links has said it already.

@@ -30,6 +30,8 @@ pub struct Attached {
     pub replaced: bool,
     /// Why it is not native although `auto` was asked for.
     pub fallback: Option<String>,
+    /// Why it runs in this mode.
+    pub why: String,
 }
 
 /// Attaches by a pinned link, or updates the link that is pinned already: then no packet goes
@@ -44,6 +46,7 @@ pub fn attach(pins: &Pins, program: BorrowedFd<'_>, wanted: WantedMode) -> Resul
             mode,
             replaced: true,
             fallback: None,
+            why: "as the program before, whose place it took".to_owned(),
         });
     }
     if let Some((mode, id)) = interface.xdp {
@@ -65,8 +68,18 @@ pub fn attach(pins: &Pins, program: BorrowedFd<'_>, wanted: WantedMode) -> Resul
     Ok(Attached {
         mode,
         replaced: false,
+        why: why(wanted, fallback.as_deref()),
         fallback,
     })
+}
+
+fn why(wanted: WantedMode, fallback: Option<&str>) -> String {
+    match (wanted, fallback) {
+        (WantedMode::Auto, None) => "the driver supports it".to_owned(),
+        (WantedMode::Auto, Some(reason)) => format!("native XDP is not to be had: {reason}"),
+        (WantedMode::Native, _) => "asked for, by --xdp-mode native".to_owned(),
+        (WantedMode::Generic, _) => "asked for, by --xdp-mode generic".to_owned(),
+    }
 }
 
 fn native(program: BorrowedFd<'_>, interface: &Interface) -> Result<OwnedFd, Failure> {

@@ -39,6 +39,12 @@ pub(super) struct Totals {
 }
 
 impl Totals {
+    fn add_all(&mut self, reasons: &BTreeMap<Reason, Tally>) {
+        for (reason, tally) in reasons {
+            self.add(*reason, tally);
+        }
+    }
+
     fn add(&mut self, reason: Reason, tally: &Tally) {
         self.packets = self.packets.saturating_add(tally.packets);
         self.bytes = self.bytes.saturating_add(tally.bytes);
@@ -157,13 +163,8 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
     let mut totals = Totals::default();
     let mut scopes = Vec::new();
     for scope in &attachment.description.scopes {
-        let reasons = match scope.id {
-            canary::SCOPE => canary::without(tables, || counted(tables, canary::SCOPE))?,
-            id => counted(tables, id)?,
-        };
-        for (reason, tally) in &reasons {
-            totals.add(*reason, tally);
-        }
+        let reasons = users(tables, scope.id)?;
+        totals.add_all(&reasons);
         if scope.kind == ScopeKind::Scope || !reasons.is_empty() {
             scopes.push(ScopeReport {
                 scope: scope.name.clone(),
@@ -209,6 +210,23 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
         },
         contended: stats.contended,
     })
+}
+
+/// The sums alone.
+pub(super) fn totals(attachment: &Attachment) -> Result<Totals> {
+    let mut totals = Totals::default();
+    for scope in &attachment.description.scopes {
+        totals.add_all(&users(&attachment.tables, scope.id)?);
+    }
+    Ok(totals)
+}
+
+/// A scope's counters, without the self-check's own packets.
+fn users(tables: &Tables, scope: u8) -> Result<BTreeMap<Reason, Tally>> {
+    match scope {
+        canary::SCOPE => canary::without(tables, || counted(tables, canary::SCOPE)),
+        scope => counted(tables, scope),
+    }
 }
 
 fn counted(tables: &Tables, scope: u8) -> Result<BTreeMap<Reason, Tally>> {

@@ -1,5 +1,6 @@
 //! `Snapshot -> Report`: what was read from the maps, as tables and JSON.
 
+mod ago;
 mod attached;
 mod bans;
 mod bucket;
@@ -20,10 +21,12 @@ mod parallel;
 mod policy;
 mod question;
 mod rank;
+mod rates;
 mod reader;
 mod reason;
 mod sources;
 mod status;
+mod status_text;
 mod sweep;
 
 pub use attached::{Attachment, attachments, attachments_so_far, nothing_attached, published};
@@ -38,8 +41,9 @@ pub use overrides::overrides;
 pub use policy::{plans, scopes};
 pub use question::Question;
 pub use rank::BucketFilter;
+pub use rates::{Rates, rates};
 pub use sources::sources;
-pub use status::status;
+pub use status::{Beside, status};
 
 /// Version of every JSON document's shape.
 pub const SCHEMA_VERSION: u32 = 1;

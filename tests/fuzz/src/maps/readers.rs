@@ -49,7 +49,7 @@ fn print(attached: &[Attachment], asked: u8) {
         document(format, |out| report::plans(out, attached, format));
         document(format, |out| report::counters(out, attached, format));
         document(format, |out| {
-            report::status(out, attached, |_| None, format)
+            report::status(out, attached, |_| report::Beside::default(), format)
         });
         document(format, |out| {
             report::sources(out, attached, within, filter.top, format)

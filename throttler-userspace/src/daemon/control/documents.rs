@@ -12,7 +12,8 @@ use tokio::task::spawn_blocking;
 
 use super::Control;
 use super::problem::Problem;
-use crate::daemon::{lock, vitals};
+use crate::cli;
+use crate::daemon::vitals;
 use crate::overrides::Kind;
 use crate::report::{self, Attachment, BucketFilter, Format, Question};
 
@@ -33,8 +34,8 @@ pub(super) async fn status(
 ) -> Result<Response, Problem> {
     let state_dir = control.state_dir.clone();
     document(control, query(which)?, JSON, move |attached, out| {
-        let daemon = |iface: &str| lock::holder(&state_dir, iface);
-        report::status(out, attached, daemon, Format::Json)
+        let beside = cli::beside(&state_dir, attached)?;
+        report::status(out, attached, |place| beside[place].clone(), Format::Json)
     })
     .await
 }
@@ -112,7 +113,7 @@ pub(super) async fn source(
     let about = query(about)?;
     let protocol = match &about.proto {
         None => None,
-        Some(text) => Some(crate::cli::protocol(text).map_err(|error| {
+        Some(text) => Some(cli::protocol(text).map_err(|error| {
             Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 format!("`proto`: {error}"),
