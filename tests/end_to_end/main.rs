@@ -6,6 +6,7 @@ mod bans;
 mod confirm;
 mod control;
 mod crowd;
+mod doctor;
 mod exit;
 mod insight;
 mod interfaces;

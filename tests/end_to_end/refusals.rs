@@ -55,10 +55,43 @@ fn a_foreign_program_is_named_and_left_alone() {
         assert_eq!(xdp(&site.lab), foreign, "left alone");
         assert!(!site.pins(SERVER_IFACE).exist(), "nothing is left behind");
     }
+    let doctor = site
+        .daemon
+        .cli(&["doctor", "--iface", SERVER_IFACE])
+        .expect("an end");
+    let named = format!("another XDP program, `throttler` (id {id}), runs here in native mode");
+    assert!(
+        doctor.code() == Some(1) && doctor.stdout.contains(&named),
+        "{doctor:?}"
+    );
     drop(link);
     site.daemon.set_command(binary(), &[]);
     site.daemon.restart().expect("a daemon");
     assert_eq!(site.offer(address("192.0.2.1"), 7), 5);
+}
+
+#[test]
+fn frames_without_an_ethernet_header_are_refused() {
+    let mut site = Site::start("tun", FIVE_A_DAY, &[]);
+    assert!(site.daemon.stop().expect("an end").success());
+    let mut ip = site.lab.server().command("ip");
+    let made = ip
+        .args(["tuntap", "add", "mode", "tun", "name", "tun0"])
+        .status();
+    assert!(made.expect("ip").success());
+    let output = site
+        .daemon
+        .cli(&["run", "--iface", "tun0"])
+        .expect("an end");
+    assert_eq!(output.code(), Some(1), "{output:?}");
+    for text in [
+        "tun0",
+        "no Ethernet header",
+        "protect the interface below it",
+    ] {
+        assert!(output.stderr.contains(text), "no `{text}` in: {output:?}");
+    }
+    assert!(!site.pins("tun0").exist(), "nothing is left behind");
 }
 
 #[test]

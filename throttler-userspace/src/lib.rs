@@ -8,6 +8,7 @@ pub mod cli;
 pub mod compile;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod durable;
 pub mod host;
 pub mod kernel;

@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod confirm;
+mod doctor;
 mod dump;
 mod events;
 mod explain;
@@ -126,6 +127,8 @@ pub enum Command {
     Dump(dump::DumpArgs),
     /// Say what becomes of an address, and why
     Explain(explain::ExplainArgs),
+    /// Look for what stands in the way of full protection, and say how to mend it
+    Doctor(doctor::DoctorArgs),
 }
 
 impl Cli {
@@ -160,6 +163,7 @@ impl Cli {
                     Command::Resume(args) => pause::resume(&self.common, &args),
                     Command::Dump(args) => dump::dump(&self.common, &args),
                     Command::Explain(args) => explain::explain(&self.common, &args),
+                    Command::Doctor(args) => doctor::doctor(&self.common, &args),
                 }
             }
         }

@@ -1,14 +1,12 @@
 //! What runs on an interface, asked over rtnetlink (sysfs shows another namespace's interfaces).
 
 use anyhow::{Context as _, Result, bail};
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage, LinkXdp, XdpAttached};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::protocols::NETLINK_ROUTE;
 
-use super::sys;
+use super::{netlink, sys, topology};
 use crate::cli::failure::{Failure, Status};
 
 /// Where an XDP program runs.
@@ -38,6 +36,8 @@ pub struct Interface {
     pub name: String,
     /// Index in this network namespace.
     pub index: u32,
+    /// Whether its frames begin with an Ethernet header.
+    pub is_ethernet: bool,
     /// Mode and program identifier.
     pub xdp: Option<(XdpMode, u32)>,
 }
@@ -64,6 +64,7 @@ pub fn find(name: &str) -> Result<Interface> {
     Ok(Interface {
         name: name.to_owned(),
         index,
+        is_ethernet: topology::has_ethernet(&link),
         xdp: xdp(&link),
     })
 }
@@ -119,38 +120,13 @@ fn xdp(link: &LinkMessage) -> Option<(XdpMode, u32)> {
     Some((mode?, program.unwrap_or(0)))
 }
 
-fn ask(request: LinkMessage, flags: u16) -> Result<Vec<LinkMessage>> {
-    let mut socket = Socket::new(NETLINK_ROUTE).context("opening a netlink socket")?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-    let mut header = NetlinkHeader::default();
-    header.flags = flags;
-    let payload = NetlinkPayload::from(RouteNetlinkMessage::GetLink(request));
-    let mut message = NetlinkMessage::new(header, payload);
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
-
-    let mut replies = Vec::new();
-    loop {
-        let (bytes, _) = socket.recv_from_full()?;
-        let mut rest = bytes.as_slice();
-        while !rest.is_empty() {
-            let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest)?;
-            let length = message.header.length as usize;
-            match message.payload {
-                NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
-                    replies.push(link);
-                }
-                NetlinkPayload::Error(error) => bail!("{}", error.to_io()),
-                NetlinkPayload::Done(_) => return Ok(replies),
-                _ => {}
-            }
-            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-        }
-        if flags & NLM_F_DUMP != NLM_F_DUMP {
-            return Ok(replies);
-        }
-    }
+/// Links as the kernel describes them.
+pub(super) fn ask(request: LinkMessage, flags: u16) -> Result<Vec<LinkMessage>> {
+    let request = RouteNetlinkMessage::GetLink(request);
+    let replies = netlink::ask(NETLINK_ROUTE, request, flags)?;
+    let links = replies.into_iter().filter_map(|reply| match reply {
+        RouteNetlinkMessage::NewLink(link) => Some(link),
+        _ => None,
+    });
+    Ok(links.collect())
 }

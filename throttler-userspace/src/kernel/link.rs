@@ -146,9 +146,17 @@ fn foreign(pins: &Pins, interface: &Interface, mode: XdpMode, id: u32) -> Failur
 /// is published: a command that fails must leave what is enforced as it was.
 ///
 /// # Errors
-/// A foreign XDP program, or a link of another mode than asked for.
+/// Frames without an Ethernet header, a foreign XDP program, or a link of another mode than asked for.
 pub fn check(pins: &Pins, wanted: WantedMode) -> Result<()> {
     let interface = interface::find(&pins.iface)?;
+    if !interface.is_ethernet {
+        let message = format!(
+            "the frames of {} have no Ethernet header, and all would be taken for malformed: protect the interface \
+             below it, which carries the packets",
+            interface.name
+        );
+        return Err(Failure::new(Status::Runtime, message).into());
+    }
     match (live(pins, &interface)?, interface.xdp) {
         (Some((_, mode)), _) => Ok(same_mode(&interface, mode, wanted)?),
         (None, Some((mode, id))) => Err(foreign(pins, &interface, mode, id).into()),

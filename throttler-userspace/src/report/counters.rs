@@ -158,6 +158,11 @@ pub fn counters(out: &mut impl Write, attached: &[Attachment], format: Format) -
     Ok(())
 }
 
+/// Packets of newcomers that were refused for want of room, in both families.
+pub(super) fn refused(tables: &Tables) -> u64 {
+    sum([0, 1].map(|family| tables.sources.newcomers(family).dropped.packets))
+}
+
 pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
     let tables = &attachment.tables;
     let mut totals = Totals::default();
@@ -202,7 +207,7 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
         },
         pressure: Pressure {
             passed: sum(newcomers.map(|all| all.passed.packets)),
-            refused: sum(newcomers.map(|all| all.dropped.packets)),
+            refused: refused(tables),
         },
         events: Events {
             sent: stats.events_sent,
@@ -259,7 +264,7 @@ fn sum(counts: impl IntoIterator<Item = u64>) -> u64 {
     counts.into_iter().fold(0, u64::saturating_add)
 }
 
-fn stats(tables: &Tables) -> Result<Stats> {
+pub(super) fn stats(tables: &Tables) -> Result<Stats> {
     let per_cpu = tables
         .stats
         .get_per_cpu(&0)

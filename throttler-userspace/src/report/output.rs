@@ -83,7 +83,8 @@ impl Table {
 
 /// A text for people without control characters, which would move a terminal's cursor: what the policy file says of a
 /// rule is its author's, and what the maps say anybody's who may write to them.
-pub(super) fn harmless(mut text: String) -> String {
+#[must_use]
+pub fn harmless(mut text: String) -> String {
     if text.contains(char::is_control) {
         text = text.replace(char::is_control, "\u{fffd}");
     }
@@ -98,7 +99,10 @@ pub(super) fn opening(key: &str) -> String {
 
 /// Prints a document of items under `key`: `{"schema_version":1,"<key>":[...]}`, or a line each. Either way
 /// an item is one line.
-pub(super) fn json<T: Serialize>(
+///
+/// # Errors
+/// The writer's.
+pub fn json<T: Serialize>(
     out: &mut impl Write,
     format: Format,
     key: &str,

@@ -5,6 +5,7 @@
 //! Layouts: `union bpf_attr` and `struct bpf_*_info` of the kernel's include/uapi/linux/bpf.h.
 
 mod elements;
+pub mod ethtool;
 mod links;
 mod mapping;
 mod objects;
@@ -24,8 +25,8 @@ pub use objects::{
 };
 pub use record::{Record, as_bytes, from_bytes, zeroed};
 pub use system::{
-    Ring, effective_user, interface_index, is_bpffs, monotonic_ns, random_words, readable, tick_ns,
-    wait_for_readers,
+    Ring, effective_user, interface_index, is_bpffs, locked_memory, monotonic_ns, random_words,
+    readable, tick_ns, wait_for_readers, wall_clock_is_set,
 };
 pub use test_run::{TestRun, test_run, test_run_split};
 

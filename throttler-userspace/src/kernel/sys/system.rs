@@ -59,6 +59,28 @@ pub fn tick_ns() -> u64 {
     step.tv_sec as u64 * 1_000_000_000 + step.tv_nsec as u64
 }
 
+/// The limit on locked memory in bytes; `None` for no limit.
+#[must_use]
+pub fn locked_memory() -> Option<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is an rlimit to write to; this resource exists on every Linux.
+    unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) };
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+/// Whether something keeps the wall clock synchronised: `STA_UNSYNC` of adjtimex(2) is not set.
+#[must_use]
+pub fn wall_clock_is_set() -> bool {
+    // SAFETY: all zero is a valid `timex`, and asks for nothing to be changed.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: `state` is a timex to read from and write to.
+    let result = unsafe { libc::adjtimex(&raw mut state) };
+    result >= 0 && state.status & libc::STA_UNSYNC == 0
+}
+
 /// Random words from the kernel.
 ///
 /// # Errors
