@@ -76,6 +76,29 @@ fn what_needs_privileges_is_77() {
 }
 
 #[test]
+fn doctor_says_what_it_lacks() {
+    let public = Public::new();
+    let output = public.say(&["doctor", "--iface", "lo", "-o", "json"]);
+    assert_eq!(output.code(), Some(1), "{output:?}");
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let all = json["findings"].as_array().expect("findings");
+    let of = |check: &str| {
+        all.iter()
+            .find(|one| one["check"] == check)
+            .expect("a finding")
+    };
+    assert_eq!(of("capabilities")["level"], "fail");
+    let found = of("capabilities")["found"].as_str().expect("a text");
+    assert!(
+        found.contains("CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON"),
+        "{found}"
+    );
+    // What needs none is still looked at, and what cannot be tried is not called broken.
+    assert_eq!(of("kernel")["level"], "warn");
+    assert_eq!(of("link")["iface"], "lo");
+}
+
+#[test]
 fn check_needs_none_and_a_bad_policy_is_found_first() {
     let public = Public::new();
     let write = |name: &str, text: &str| {

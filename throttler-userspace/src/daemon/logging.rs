@@ -1,12 +1,16 @@
 //! The log on standard error, as text or JSON lines. Values are fields, so that both formats carry
 //! the same.
+//!
+//! Where standard error is the journal, each line begins with its priority, `<4>` (sd-daemon(3)), and has no time of its
+//! own but where it tells of something earlier.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 
 use clap::ValueEnum;
 use env_logger::fmt::Formatter;
 use log::kv::{Error, Key, Value, VisitSource};
-use log::{LevelFilter, Record};
+use log::{Level, LevelFilter, Record};
 
 use crate::cli::Common;
 
@@ -58,12 +62,37 @@ pub fn init(format: Format, common: &Common) {
     builder.filter_level(LevelFilter::Warn);
     builder.filter_module("throttler", level);
     builder.parse_env("THROTTLER_LOG");
-    match format {
-        Format::Text => builder.format(text),
-        Format::Json => builder.format(json),
-    };
+    let to_journal = is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref());
+    builder.format(move |out, record| {
+        if to_journal {
+            write!(out, "<{}>", priority(record.level()))?;
+        }
+        match format {
+            Format::Text => text(out, record, to_journal),
+            Format::Json => json(out, record),
+        }
+    });
     // A log that is set already is a test's.
     let _ = builder.try_init();
+}
+
+/// Whether standard error is what systemd says that it connected to the journal: `DEVICE:INODE` (systemd.exec(5)).
+fn is_journal(stream: Option<&str>) -> bool {
+    let Some((device, inode)) = stream.and_then(|stream| stream.split_once(':')) else {
+        return false;
+    };
+    std::fs::metadata("/proc/self/fd/2")
+        .is_ok_and(|stderr| device.parse() == Ok(stderr.dev()) && inode.parse() == Ok(stderr.ino()))
+}
+
+/// The level as syslog(3) has it.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
 }
 
 /// The fields of a record, in order.
@@ -87,22 +116,30 @@ impl<'kvs> VisitSource<'kvs> for Fields {
 }
 
 impl Fields {
-    fn of(record: &Record<'_>) -> (String, Self) {
+    /// The time that the record tells of, if it is not that of its writing, and its fields.
+    fn of(record: &Record<'_>) -> (Option<String>, Self) {
         let mut fields = Self::default();
         // Our own visitor never fails.
         let _ = record.key_values().visit(&mut fields);
         let time = fields.0.iter().position(|(key, _)| key == TIME);
         let time = match time.map(|index| fields.0.remove(index).1) {
-            Some(serde_json::Value::String(time)) => time,
-            _ => format!("{:.3}", jiff::Timestamp::now()),
+            Some(serde_json::Value::String(time)) => Some(time),
+            _ => None,
         };
         (time, fields)
     }
 }
 
-fn text(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+fn text(out: &mut Formatter, record: &Record<'_>, to_journal: bool) -> std::io::Result<()> {
     let (time, fields) = Fields::of(record);
-    write!(out, "{time} {:5} {}", record.level(), record.args())?;
+    if let Some(time) = time.or_else(|| (!to_journal).then(now)) {
+        write!(out, "{time} ")?;
+    }
+    write!(out, "{:5} {}", record.level(), record.args())?;
     for (key, value) in fields.0 {
         match value {
             serde_json::Value::String(text) if plain(&text) => write!(out, " {key}={text}")?,
@@ -121,7 +158,7 @@ fn plain(text: &str) -> bool {
 fn json(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     let (time, fields) = Fields::of(record);
     let mut object = serde_json::Map::new();
-    object.insert("time".to_owned(), time.into());
+    object.insert("time".to_owned(), time.unwrap_or_else(now).into());
     let level = record.level().as_str().to_lowercase();
     object.insert("level".to_owned(), level.into());
     object.insert("message".to_owned(), record.args().to_string().into());
