@@ -3,6 +3,7 @@
 
 mod adoption;
 mod bans;
+mod churn;
 mod confirm;
 mod control;
 mod crowd;
