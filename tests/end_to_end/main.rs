@@ -20,4 +20,5 @@ mod shared_limits;
 mod site;
 mod traffic;
 mod unattended;
+mod unban;
 mod until;

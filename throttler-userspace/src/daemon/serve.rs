@@ -8,14 +8,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::abuse::{self, Names};
 use super::attachment::Attached;
 use super::confirm::{self, Outcome};
-use super::control::{self, Control, Order, Recent, Socket};
+use super::control::{self, Control, Order, Socket, Telling};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::signals::{Signals, Told};
@@ -24,9 +24,6 @@ use super::{RunArgs, metrics, vitals};
 use crate::cli::Common;
 use crate::config::{Config, OnExit};
 use crate::kernel::pins::Pins;
-
-/// Where lines of the abuse log go beside the log.
-type Telling = (Recent, broadcast::Sender<Arc<str>>);
 
 /// What the daemon hears of.
 pub(super) struct Listening {
@@ -67,9 +64,7 @@ async fn serve_local(
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut names = Vec::new();
-    let (told, _) = broadcast::channel(control::BACKLOG);
-    let recent = Recent::default();
-    let telling = (recent.clone(), told.clone());
+    let telling = Telling::default();
     let vitals = vitals::of(&args.iface, &attached);
     for one in &mut attached {
         let known = Names::shared(&one.description);
@@ -95,8 +90,7 @@ async fn serve_local(
             reloaded: Arc::clone(&reloaded),
             orders: orders.clone(),
             vitals: Arc::clone(&vitals),
-            recent,
-            told,
+            telling: telling.clone(),
             stopped: stopped.clone(),
         };
         tasks.spawn_local(control::serve(socket, control, stopped.clone()));
@@ -201,18 +195,12 @@ async fn read(
     pins: Pins,
     mut ring: Ring,
     names: Rc<RefCell<Names>>,
-    (recent, told): Telling,
+    telling: Telling,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<()> {
     let tell = |event: &_| {
         if let Some(line) = abuse::line(&names.borrow(), &pins.iface, event) {
-            line.log();
-            let line = line.json();
-            recent.push(&line);
-            if told.receiver_count() > 0 {
-                // The last one may have gone just now.
-                let _ = told.send(line.into());
-            }
+            telling.tell(&line);
         }
     };
     loop {

@@ -10,6 +10,7 @@ mod overrides;
 mod peer;
 mod problem;
 mod routes;
+mod unban;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,9 +18,9 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result};
 use tokio::net::UnixListener;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
-pub(super) use self::events::{BACKLOG, Recent};
+pub(super) use self::events::Telling;
 pub(super) use self::listen::{Socket, bind};
 pub(super) use self::orders::Order;
 use self::peer::Peer;
@@ -38,10 +39,8 @@ pub(super) struct Control {
     pub(super) orders: mpsc::Sender<Order>,
     /// How enforcement does, by interface.
     pub(super) vitals: Arc<[Arc<Vitals>]>,
-    /// The latest events.
-    pub(super) recent: Recent,
-    /// Every event from here on.
-    pub(super) told: broadcast::Sender<Arc<str>>,
+    /// Events, for those who ask and those who follow.
+    pub(super) telling: Telling,
     /// Ends streams.
     pub(super) stopped: watch::Receiver<bool>,
 }
