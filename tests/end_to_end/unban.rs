@@ -10,7 +10,7 @@ use serde_json::Value;
 use throttler_lab::{CliOutput, frames};
 
 use crate::{
-    control::ask,
+    http::ask,
     site::{LONG, PORT, Site, address, server},
 };
 

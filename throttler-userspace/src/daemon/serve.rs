@@ -15,12 +15,12 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::abuse::{self, Names};
 use super::attachment::Attached;
 use super::confirm::{self, Outcome};
-use super::control::{self, Control, Order, Socket, Telling};
+use super::control::{self, Access, Control, Order, Socket, Telling};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::signals::{Signals, Told};
 use super::watch::{Interfaces, Watch};
-use super::{RunArgs, metrics, vitals};
+use super::{RunArgs, vitals};
 use crate::cli::Common;
 use crate::config::{Config, OnExit};
 use crate::kernel::pins::Pins;
@@ -30,7 +30,8 @@ pub(super) struct Listening {
     pub(super) signals: Signals,
     pub(super) watch: Watch,
     pub(super) interfaces: Interfaces,
-    pub(super) metrics: Option<TcpListener>,
+    pub(super) tcp: Option<TcpListener>,
+    pub(super) access: Arc<Access>,
     pub(super) control: Option<Socket>,
 }
 
@@ -58,7 +59,8 @@ async fn serve_local(
         mut signals,
         mut watch,
         mut interfaces,
-        metrics: listener,
+        tcp,
+        access,
         control: socket,
     } = listening;
     let (stop, stopped) = watch::channel(false);
@@ -72,27 +74,27 @@ async fn serve_local(
         follow(&mut tasks, one, known, &telling, &stopped)?;
     }
     let reloaded = Arc::new(AtomicBool::new(true));
-    if let Some(listener) = listener {
-        let source = metrics::Source {
-            bpffs: common.bpffs.clone(),
-            ifaces: args.iface.clone(),
-            reloaded: Arc::clone(&reloaded),
-            vitals: Arc::clone(&vitals),
-        };
-        tasks.spawn_local(metrics::serve(listener, source, stopped.clone()));
-    }
     let (orders, mut ordered) = mpsc::channel(1);
+    let control = Control {
+        bpffs: common.bpffs.clone(),
+        state_dir: common.state_dir.clone(),
+        ifaces: args.iface.clone().into(),
+        reloaded: Arc::clone(&reloaded),
+        orders,
+        vitals: Arc::clone(&vitals),
+        telling: telling.clone(),
+        stopped: stopped.clone(),
+    };
+    if let Some(listener) = tcp {
+        let access = Arc::clone(&access);
+        tasks.spawn_local(control::serve_tcp(
+            listener,
+            control.clone(),
+            access,
+            stopped.clone(),
+        ));
+    }
     if let Some(socket) = socket {
-        let control = Control {
-            bpffs: common.bpffs.clone(),
-            state_dir: common.state_dir.clone(),
-            ifaces: args.iface.clone().into(),
-            reloaded: Arc::clone(&reloaded),
-            orders: orders.clone(),
-            vitals: Arc::clone(&vitals),
-            telling: telling.clone(),
-            stopped: stopped.clone(),
-        };
         tasks.spawn_local(control::serve(socket, control, stopped.clone()));
     }
     let mut desired = Desired {
@@ -102,6 +104,7 @@ async fn serve_local(
         attached,
         names,
         reloaded,
+        access,
         trial: None,
         vitals,
     };
@@ -155,6 +158,8 @@ async fn serve_local(
     }
     // The readers drain their rings, so that no line is lost that was earned before the end.
     let _ = stop.send(true);
+    // Whoever asked for something too late is told so.
+    drop(ordered);
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }

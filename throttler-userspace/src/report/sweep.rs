@@ -30,7 +30,7 @@ impl Spot {
     pub(super) fn way(self, sources: &Sources) -> Option<Way<HostWords<'_>>> {
         Some(Way {
             words: sources.set(self.way / WAYS as u32)?,
-            handle: u64::from(self.identity) << 32 | u64::from(self.way) % WAYS as u64,
+            handle: (u64::from(self.identity) << 32) | (u64::from(self.way) % WAYS as u64),
         })
     }
 

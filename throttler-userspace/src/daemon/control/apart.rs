@@ -87,7 +87,7 @@ impl Apart {
             .method(method)
             .uri(uri)
             .header(header::CONTENT_TYPE, kind)
-            .extension(ConnectInfo(Peer::of(sys::effective_user())))
+            .extension(ConnectInfo(Peer::Process(Some(sys::effective_user()))))
             .body(Body::from(body.to_vec()))
             .ok()?;
         let router = self.router.clone();
