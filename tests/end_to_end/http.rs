@@ -1,7 +1,7 @@
 //! HTTP as a client of the daemon speaks it, over the control socket or TCP.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
     os::unix::net::UnixStream,
 };
@@ -38,8 +38,18 @@ impl Answer {
 
     /// Reads what is left of a connection.
     fn read(mut stream: impl Read) -> Self {
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("an answer");
+        let mut text = Vec::new();
+        let mut piece = [0; 4096];
+        loop {
+            match stream.read(&mut piece) {
+                Ok(0) => break,
+                Ok(read) => text.extend(&piece[..read]),
+                // The daemon closed with a part of the request unread: the answer is there.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+                Err(error) => panic!("no answer: {error}"),
+            }
+        }
+        let text = String::from_utf8(text).expect("text");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
         let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
         let kind = head

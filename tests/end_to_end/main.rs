@@ -23,6 +23,7 @@ mod shared_limits;
 mod site;
 mod tcp;
 mod tcp_limits;
+mod tcp_start;
 mod traffic;
 mod unattended;
 mod unban;

@@ -3,9 +3,8 @@
 use std::{
     fs::{self, Permissions},
     io::{BufRead as _, BufReader, Write as _},
-    net::{Ipv4Addr, TcpListener},
     os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use serde_json::Value;
@@ -14,14 +13,14 @@ use throttler_lab::Reload;
 
 use crate::{
     http::{Answer, connect, exchange},
-    site::{FIVE_A_DAY, LONG, Site, address, binary},
+    site::{FIVE_A_DAY, LONG, Site, address},
 };
 
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A token in a file.
 pub(crate) struct Secret {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     _directory: TempDir,
 }
 
@@ -36,7 +35,7 @@ impl Secret {
         secret
     }
 
-    fn write(&self, text: &str, mode: u32) {
+    pub(crate) fn write(&self, text: &str, mode: u32) {
         fs::write(&self.path, text).expect("written");
         fs::set_permissions(&self.path, Permissions::from_mode(mode)).expect("a mode");
     }
@@ -229,102 +228,6 @@ fn the_token_is_read_again_at_a_reload() {
     );
 }
 
-/// What a start says that fails before anything is attached.
-fn refused_start(site: &mut Site, extra: &[&str]) -> String {
-    site.daemon.set_command(binary(), extra);
-    let said = site.daemon.restart().expect_err("a refusal").to_string();
-    assert_eq!(
-        site.daemon.cli(&["status"]).expect("an end").code(),
-        Some(3),
-        "{said}"
-    );
-    said
-}
-
-#[test]
-fn a_bad_token_file_keeps_the_daemon_from_starting() {
-    let secret = Secret::new();
-    let mut site = Site::start("tcp-file", FIVE_A_DAY, &[]);
-    site.daemon.stop().expect("an end");
-    let args = [
-        "--metrics-listen",
-        "0",
-        "--listen-token-file",
-        secret.text(),
-    ];
-    for (text, mode, expected) in [
-        (
-            TOKEN,
-            0o604,
-            "others may read or write it (mode 0604): `chmod 600",
-        ),
-        ("\n", 0o600, "the file is empty"),
-        (
-            &TOKEN[1..],
-            0o600,
-            "it has 31 characters and needs at least 32",
-        ),
-        (
-            "a token of several words, though long",
-            0o600,
-            "character 2 is none",
-        ),
-    ] {
-        secret.write(text, mode);
-        let said = refused_start(&mut site, &args);
-        assert!(said.contains(expected), "{expected}: {said}");
-        assert!(said.contains(secret.text()), "no name: {said}");
-        assert!(!said.contains(&TOKEN[1..]), "the token is told: {said}");
-    }
-    fs::remove_file(&secret.path).expect("removed");
-    let said = refused_start(&mut site, &args);
-    assert!(said.contains("No such file"), "{said}");
-    fs::create_dir(&secret.path).expect("a directory");
-    assert!(refused_start(&mut site, &args).contains("no regular file"));
-    let said = refused_start(&mut site, &args[2..]);
-    assert!(
-        said.contains("--metrics-listen"),
-        "a token for nothing: {said}"
-    );
-}
-
-#[test]
-fn an_address_that_is_taken_keeps_the_daemon_from_starting() {
-    let mut site = Site::start("tcp-taken", FIVE_A_DAY, &[]);
-    site.daemon.stop().expect("an end");
-    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let taken = site.lab.server().run(bind).expect("a listener");
-    let port = taken.local_addr().expect("its address").port().to_string();
-    let said = refused_start(&mut site, &["--metrics-listen", &port]);
-    let expected = format!("listening on 127.0.0.1:{port} (--metrics-listen)");
-    assert!(said.contains(&expected), "{said}");
-    assert!(refused_start(&mut site, &["--metrics-listen", "localhost"]).contains("a port alone"));
-}
-
-#[test]
-fn an_address_that_others_reach_is_warned_of() {
-    let secret = Secret::new();
-    let warnings = |args: &[&str]| {
-        let site = Site::start("tcp-far", FIVE_A_DAY, args);
-        at(&site);
-        let lines = site.daemon.stderr_lines();
-        ["to whoever reaches it", "THE TOKEN TRAVELS IN CLEAR TEXT"].map(|text| {
-            lines
-                .iter()
-                .any(|line| line.contains("WARN") && line.contains(text))
-        })
-    };
-    let token = ["--listen-token-file", secret.text()];
-    for (listen, file, expected) in [
-        ("[::1]:0", &token[..], [false, false]),
-        ("0.0.0.0:0", &[][..], [true, false]),
-        ("0.0.0.0:0", &token[..], [true, true]),
-    ] {
-        let args = [&["--metrics-listen", listen][..], file].concat();
-        assert_eq!(warnings(&args), expected, "{args:?}");
-    }
-}
-
 #[test]
 fn it_speaks_for_several_interfaces() {
     let secret = Secret::new();
@@ -349,7 +252,6 @@ fn it_speaks_for_several_interfaces() {
         let ifaces = one["interfaces"].as_array().expect("interfaces");
         assert_eq!((ifaces.len(), &ifaces[0]["iface"]), (1, &iface.into()));
     }
-    // Over a lone token-holder's connection, what is said is said to both.
     let given = ask(
         &site,
         "POST /v1/bans",
@@ -367,5 +269,4 @@ fn it_speaks_for_several_interfaces() {
     assert_eq!(site.offer(address("192.0.2.1"), 2), 0);
     let taken = ask(&site, "DELETE /v1/bans?source=192.0.2.0/24", &right, "").json();
     assert_eq!(changed(&taken), [1, 1], "{taken}");
-    assert!(Path::new(&site.daemon.socket()).exists());
 }
