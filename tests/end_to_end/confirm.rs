@@ -9,7 +9,7 @@ use serde_json::Value;
 use throttler_lab::topology::SERVER_IFACE;
 
 use crate::{
-    control::ask,
+    http::ask,
     site::{FIVE_A_DAY, LONG, Site, address, binary},
 };
 

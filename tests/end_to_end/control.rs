@@ -1,76 +1,16 @@
-//! The control socket: it says what the commands say, changes what it is asked to, and only for root.
+//! The control socket: it says what the commands say, and changes what it is asked to.
 
 use std::{
-    fs::{self, Permissions},
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    os::unix::{fs::PermissionsExt as _, net::UnixStream, process::CommandExt as _},
-    path::Path,
-    process::Command,
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::net::UnixStream,
 };
 
 use serde_json::{Value, json};
 
-use crate::site::{FIVE_A_DAY, LONG, Site, address, binary};
-
-/// `nobody`; any user without privileges does.
-const NOBODY: u32 = 65_534;
-
-/// A response: status, content type, body.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    kind: String,
-    pub(crate) body: String,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-
-    /// The detail of a problem with this status.
-    pub(crate) fn problem(&self, status: u16) -> String {
-        assert_eq!(
-            (self.status, self.kind.as_str()),
-            (status, "application/problem+json"),
-            "{}",
-            self.body
-        );
-        let problem = self.json();
-        assert_eq!(problem["status"], status);
-        problem["detail"].as_str().expect("a detail").to_owned()
-    }
-}
-
-pub(crate) fn ask(site: &Site, line: &str, body: &str) -> Answer {
-    let mut stream = UnixStream::connect(site.daemon.socket()).expect("a connection");
-    stream.set_read_timeout(Some(LONG)).expect("a deadline");
-    let kind = if body.is_empty() {
-        ""
-    } else {
-        "content-type: application/json\r\n"
-    };
-    write!(
-        stream,
-        "{line} HTTP/1.1\r\nhost: throttler\r\nconnection: close\r\n{kind}content-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .expect("a request");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("an answer");
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
-    let kind = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-type: "));
-    Answer {
-        status: head
-            .split(' ')
-            .nth(1)
-            .and_then(|word| word.parse().ok())
-            .expect("a status"),
-        kind: kind.unwrap_or_default().to_owned(),
-        body: body.to_owned(),
-    }
-}
+use crate::{
+    http::ask,
+    site::{FIVE_A_DAY, LONG, Site, address},
+};
 
 /// A document without the time that its rates were counted for.
 fn lasting(mut document: Value) -> Value {
@@ -238,101 +178,6 @@ fn a_reload_says_what_became_of_it() {
     );
     // The generation before stays in force.
     assert_eq!(site.offer(address("192.0.2.3"), 12), 9);
-}
-
-/// Runs `throttler reload` against the daemon as nobody, in a group.
-fn reload_as_nobody(site: &Site, copy: &Path, group: u32) -> (Option<i32>, String) {
-    let mut command = Command::new(copy);
-    command
-        .arg("reload")
-        .arg("--socket")
-        .arg(site.daemon.socket());
-    let output = command
-        .uid(NOBODY)
-        .gid(group)
-        .output()
-        .expect("the command");
-    (
-        output.status.code(),
-        String::from_utf8_lossy(&output.stderr).into_owned(),
-    )
-}
-
-#[test]
-fn the_group_reads_and_nobody_else_does_anything() {
-    const GROUP: u32 = 54_321;
-    let mut site = Site::start("control-group", FIVE_A_DAY, &["--socket-group", "54321"]);
-    let socket = site.daemon.socket();
-    let mode = fs::metadata(&socket)
-        .expect("the socket")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o660);
-    let directory = tempfile::tempdir().expect("a directory");
-    for path in [directory.path(), socket.parent().expect("its directory")] {
-        fs::set_permissions(path, Permissions::from_mode(0o755)).expect("a mode");
-    }
-    let copy = directory.path().join("throttler");
-    let copied = Command::new("cp")
-        .arg(binary())
-        .arg(&copy)
-        .status()
-        .expect("cp");
-    assert!(copied.success());
-
-    let (status, said) = reload_as_nobody(&site, &copy, GROUP);
-    assert_eq!(status, Some(77), "{said}");
-    assert!(
-        said.contains("user 65534 may read here, but not change anything"),
-        "{said}"
-    );
-    let (status, said) = reload_as_nobody(&site, &copy, NOBODY);
-    assert_eq!(status, Some(77), "{said}");
-    assert!(
-        said.contains("only root and the socket's group may connect"),
-        "{said}"
-    );
-
-    site.daemon.stop().expect("the end");
-    assert!(!socket.exists(), "the socket is left");
-    let (status, said) = reload_as_nobody(&site, &copy, GROUP);
-    assert_eq!(status, Some(3), "{said}");
-}
-
-#[test]
-fn a_daemon_that_was_killed_leaves_its_path_to_the_next() {
-    let mut site = Site::start("control-kill", FIVE_A_DAY, &[]);
-    site.daemon.kill().expect("the end");
-    assert!(site.daemon.socket().exists());
-    site.daemon.restart().expect("a daemon");
-    assert_eq!(ask(&site, "GET /healthz", "").status, 200);
-}
-
-#[test]
-fn the_openapi_file_names_the_routes_and_no_others() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
-    let text = fs::read_to_string(root).expect("the file");
-    let document: Value = serde_json::from_str(&text).expect("JSON");
-    let paths = document["paths"].as_object().expect("paths");
-    let mut written: Vec<(&str, Vec<&str>)> = paths
-        .iter()
-        .map(|(path, item)| {
-            let mut methods: Vec<&str> = item
-                .as_object()
-                .expect("methods")
-                .keys()
-                .map(String::as_str)
-                .collect();
-            methods.sort_unstable();
-            (path.as_str(), methods)
-        })
-        .collect();
-    written.sort();
-    let served: Vec<_> = throttler::daemon::control::PATHS
-        .into_iter()
-        .map(|(path, methods)| (path, methods.to_vec()))
-        .collect();
-    assert_eq!(written, served);
 }
 
 #[test]

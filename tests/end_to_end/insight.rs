@@ -1,25 +1,11 @@
 //! What the daemon tells besides its abuse log: metrics, and a line a packet for whoever debugs.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-};
-
 use throttler_lab::Reload;
 
-use crate::site::{FIVE_A_DAY, LONG, Site, address};
-
-/// Sends a request line to the metrics endpoint in the server's namespace, and gives the whole answer.
-fn ask(site: &Site, at: &str, line: &str) -> String {
-    site.lab.server().run(|| {
-        let mut stream = TcpStream::connect(at).expect("a connection");
-        stream.set_read_timeout(Some(LONG)).expect("a deadline");
-        write!(stream, "{line} HTTP/1.1\r\nhost: {at}\r\n\r\n").expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
-    })
-}
+use crate::{
+    http::{connect, exchange},
+    site::{FIVE_A_DAY, LONG, Site, address},
+};
 
 #[test]
 fn metrics_tell_what_the_counters_tell() {
@@ -38,8 +24,11 @@ fn metrics_tell_what_the_counters_tell() {
     let at = at.expect("an address").to_owned();
     assert_eq!(site.offer(address("192.0.2.1"), 7), 5);
 
-    let metrics = ask(&site, &at, "GET /metrics");
-    assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n"), "{metrics}");
+    let ask = |line| exchange(connect(&site, &at), line, "", "");
+    let metrics = ask("GET /metrics");
+    assert_eq!(metrics.status, 200);
+    assert_eq!(metrics.kind, "text/plain; version=0.0.4; charset=utf-8");
+    let metrics = metrics.body;
     for expected in [
         "throttler_packets_total{iface=\"veth-s\",scope=\"dns\",reason=\"conforming\"} 5",
         "throttler_packets_total{iface=\"veth-s\",scope=\"dns\",reason=\"over_limit\"} 2",
@@ -65,15 +54,15 @@ fn metrics_tell_what_the_counters_tell() {
     }
     assert!(!metrics.contains("192.0.2.1"), "an address is no label");
 
-    assert!(ask(&site, &at, "GET /").starts_with("HTTP/1.1 404 "));
-    assert!(ask(&site, &at, "POST /metrics").starts_with("HTTP/1.1 405 "));
+    ask("GET /").problem(403);
+    ask("POST /metrics").problem(405);
 
     site.daemon.rewrite_policy("nonsense = 1").expect("a file");
     assert!(matches!(
         site.daemon.reload().expect("a reload"),
         Reload::Refused(_)
     ));
-    let metrics = ask(&site, &at, "GET /metrics");
+    let metrics = exchange(connect(&site, &at), "GET /metrics", "", "").body;
     assert!(
         metrics.contains("throttler_policy_last_reload_successful 0"),
         "{metrics}"

@@ -8,7 +8,7 @@ use throttler_common::abi::{ClassKey, active, map};
 use throttler_lab::topology::SERVER_IFACE;
 
 use crate::{
-    control::ask,
+    http::ask,
     site::{LONG, Site, address},
 };
 

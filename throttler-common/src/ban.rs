@@ -140,6 +140,12 @@ impl Ban {
         Self(self.0 & !Self::UNTOLD)
     }
 
+    /// The same, ended at `at` by whoever takes it back, who tells of it. It still counts: the next is twice as long.
+    #[must_use]
+    pub const fn lifted(self, at: u64) -> Self {
+        Self::new(at, self.times()).told()
+    }
+
     /// The ban that follows this one, given at `at`: twice as long as the one before, at most the longest.
     #[inline(always)]
     #[must_use]
@@ -235,6 +241,15 @@ mod tests {
         };
         assert_eq!(Ban::new(0, 255).next(1, terms).until(), 2 + year);
         assert_eq!(Ban::new(0, 27).next(1, terms).until(), 2 + year);
+    }
+
+    #[test]
+    fn what_is_lifted_is_over_told_of_and_counts() {
+        let ban = Ban::default().next(10, TERMS).next(71, TERMS);
+        let lifted = ban.lifted(80);
+        assert!(ban.is_on(80) && !lifted.is_on(80) && !lifted.is_over_untold(80));
+        assert_eq!((lifted.until(), lifted.times()), (80, 2));
+        assert_eq!(lifted.next(81, TERMS).until(), 81 + 240 + 1);
     }
 
     #[test]

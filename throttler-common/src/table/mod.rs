@@ -35,6 +35,9 @@
 //! new generation that finds the old class waits for the lock, and so never holds the old times against
 //! the new limits.
 //!
+//! **Lifting a ban** is userspace's, and takes no lock: a way is not taken while its ban is on, so a swap of the word that
+//! was read, after the header, ends that source's ban and no other.
+//!
 //! What may go astray, because nothing is promised of it: a packet counted, a strike or an event's time
 //! of a source whose way is taken at that very moment may be its successor's.
 //!

@@ -6,6 +6,9 @@ use super::{header, layout};
 use crate::ban::{Ban, COUNT_MASK, SECOND, Strikes};
 use crate::class::Word;
 
+/// Attempts at ending a ban. A ban that is on only changes when another process ends it.
+const LIFTS: usize = 4;
+
 /// Outcome of [`Way::advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advance {
@@ -116,6 +119,27 @@ impl<W: Words> Way<W> {
     pub fn replace_ban(&self, current: Ban, next: Ban) -> bool {
         self.words
             .compare_exchange(layout::ban(self.index()), current.0, next.0)
+    }
+
+    /// Ends the ban if it is on at `at`: the ban that was. Nothing else of the source changes. `at` is in moments and
+    /// no later than any CPU's time.
+    ///
+    /// Without the lock, which a process that is killed would keep. The swap alone suffices: a way is not taken while
+    /// its ban is on, and a word that is still the one read is still that ban, for no later one ends with it.
+    #[must_use]
+    pub fn lift_ban(&self, at: u64) -> Option<Ban> {
+        let mut attempt = 0;
+        while attempt < LIFTS {
+            let found = self.ban();
+            if !self.is_valid() || !found.is_on(at) {
+                return None;
+            }
+            if self.replace_ban(found, found.lifted(at)) {
+                return Some(found);
+            }
+            attempt += 1;
+        }
+        None
     }
 
     /// Takes `ticks` back. Under the lock.

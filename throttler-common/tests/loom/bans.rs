@@ -176,6 +176,61 @@ fn an_end_is_told_of_once() {
     }
 }
 
+/// A ban that is on, and its way.
+fn banned() -> (Table, Source, Way<Set>, Ban) {
+    let (table, a) = table();
+    let way = table.claim(&a, NOW).expect("it is seated");
+    let ban = Ban::new(moment(NOW) + 100, 1);
+    assert!(way.locked(|way| way.set_ban(ban)));
+    (table, a, way, ban)
+}
+
+/// What is taken back ends once, and is neither lost nor brought back where the source is banned anew.
+#[test]
+fn a_ban_is_lifted_once_while_refusals_ban_anew() {
+    let lifted = |cpus: usize| {
+        let (table, a, way, ban) = banned();
+        let lift = move || way.lift_ban(moment(NOW));
+        let refused = cpu(move || strike(&way, 1));
+        let others: Vec<_> = (2..cpus).map(|_| cpu(lift)).collect();
+        let mut taken = Vec::from_iter(lift());
+        taken.extend(others.into_iter().filter_map(done));
+        let given = done(refused);
+        // A ban that is given meanwhile may be taken back as well.
+        let anew = given != Ban(0) && taken.iter().any(|one| same(*one, given));
+        let expected = match given {
+            Ban(0) => ban.lifted(moment(NOW)),
+            given if anew => given.lifted(moment(NOW)),
+            given => Ban::new(given.until(), given.times()),
+        };
+        assert_eq!(kept(&table), expected, "{given:?} {taken:?}");
+        assert_eq!(taken.iter().filter(|one| **one == ban).count(), 1);
+        assert_eq!(taken.len(), 1 + usize::from(anew));
+        assert!(is_valid(&table, &[a], 1, 1));
+    };
+    every_order(move || lifted(2));
+    most_orders(3, move || lifted(3));
+}
+
+/// Whoever is given the way after the ban has no ban, and loses none.
+#[test]
+fn what_is_lifted_is_never_the_next_sources() {
+    every_order(|| {
+        let (table, a, way, ban) = banned();
+        let b = Source::new(2, 1);
+        let newcomer = {
+            let table = table.clone();
+            cpu(move || table.claim(&b, NOW).ok().map(|way| strike(&way, 1)))
+        };
+        assert_eq!(way.lift_ban(moment(NOW)), Some(ban));
+        match done(newcomer) {
+            None => assert_eq!(kept(&table), ban.lifted(moment(NOW))),
+            Some(own) => assert!(own != Ban(0) && same(kept(&table), own) && own.times() == 1),
+        }
+        assert!(is_valid(&table, &[a, b], 1, 0));
+    });
+}
+
 /// An event of a second is told by one CPU; none of the refusals is lost to the next.
 #[test]
 fn an_event_is_told_of_once() {

@@ -22,6 +22,7 @@
 //! | ban renewed | bans: `a_ban_is_renewed_once` | the same, 2 |
 //! | ban against claims | bans: `a_ban_never_lands..` | `a_ban_keeps_the_way..` 2 |
 //! | ban's end told of (swap), also against a new ban | bans: `an_end_..` | the same, 3 |
+//! | ban lifted from outside (swap), also against a new ban and a claim | bans: `a_ban_is_lifted..`, `what_is_lifted_..` | the same, 3 |
 //! | event (swap) and counters (add) | bans: `an_event_..`; charges | the same, 3; `three_cpus_count..` 3 |
 //! | wider ban and the family's mark | whole: `two_cpus_ban_a_prefix..` 3 | `three_cpus_ban_a_prefix..` 2 |
 //! | global: charge, taken back, reserve, renewal | globals | globals 2 to 3 |

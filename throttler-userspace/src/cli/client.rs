@@ -9,6 +9,7 @@ use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
@@ -18,6 +19,27 @@ use super::failure::{Failure, Status};
 /// The daemon behind a socket.
 pub(super) struct Client {
     path: PathBuf,
+}
+
+/// What came of an order, by interface.
+#[derive(Debug, Deserialize)]
+pub(super) struct Answer {
+    pub(super) interfaces: Vec<Interface>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Interface {
+    pub(super) iface: String,
+    pub(super) generation: u32,
+    /// Of what operators say, how much is new.
+    #[serde(default)]
+    pub(super) changed: usize,
+    /// Bans of the datapath that were taken back.
+    #[serde(default)]
+    pub(super) lifted: usize,
+    /// Banned prefixes around what was taken back.
+    #[serde(default)]
+    pub(super) still_within: Vec<IpNet>,
 }
 
 /// The part of RFC 9457 that says it.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Common;
-use super::client::Client;
+use super::client::{Answer, Client, Interface};
 use super::failure::{Failure, Status};
 use super::selection::Selection;
 use crate::kernel::checks;
@@ -24,7 +24,7 @@ pub enum Ban {
     Add(Added),
     /// The same for every prefix of a file: one a line, # comments
     Import(Imported),
-    /// Take an operator's ban back
+    /// Take bans back: an operator's of exactly this prefix, and all that the datapath gave inside it
     Del(Deleted),
     /// Show who is banned, by operators and by the datapath
     List(Selection),
@@ -108,17 +108,6 @@ struct Given<'a> {
     duration: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Answer {
-    interfaces: Vec<Interface>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Interface {
-    iface: String,
-    changed: usize,
 }
 
 pub(super) fn ban(common: &Common, command: &Ban) -> Result<()> {
@@ -207,7 +196,7 @@ impl Terms {
             (Kind::Bind, plan) => format!("bound to plan {}", plan.unwrap_or_default()),
         };
         let answer: Answer = Client::new(common.socket()).post(path(kind), &given)?;
-        for Interface { iface, changed } in answer.interfaces {
+        for Interface { iface, changed, .. } in answer.interfaces {
             println!("{iface}: {what} {said}{}", news(changed, sources.len()));
         }
         Ok(())
@@ -226,15 +215,26 @@ fn news(changed: usize, of: usize) -> String {
 fn take(common: &Common, kind: Kind, source: IpNet) -> Result<()> {
     let path = format!("{}?source={source}", path(kind));
     let answer: Answer = Client::new(common.socket()).delete(&path)?;
-    for Interface { iface, .. } in answer.interfaces {
-        println!(
-            "{iface}: {source} no longer {}",
-            match kind {
-                Kind::Ban => "banned by an operator",
-                Kind::Exempt => "exempt by an operator",
-                Kind::Bind => "bound to a plan by an operator",
-            }
-        );
+    for one in answer.interfaces {
+        let iface = &one.iface;
+        let what = match kind {
+            Kind::Ban => "banned",
+            Kind::Exempt => "exempt",
+            Kind::Bind => "bound to a plan",
+        };
+        if one.changed > 0 {
+            println!("{iface}: {source} no longer {what} by an operator");
+        }
+        match one.lifted {
+            0 => {}
+            1 => println!("{iface}: 1 ban of the datapath in {source} taken back"),
+            count => println!("{iface}: {count} bans of the datapath in {source} taken back"),
+        }
+        for around in one.still_within {
+            log::warn!(
+                "{iface}: {source} is still banned with {around}: `throttler ban del {around}`"
+            );
+        }
     }
     Ok(())
 }

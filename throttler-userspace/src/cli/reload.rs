@@ -1,25 +1,16 @@
 //! `throttler reload`.
 
 use anyhow::Result;
-use serde::Deserialize;
 
 use super::Common;
-use super::client::Client;
-
-#[derive(Debug, Deserialize)]
-struct Answer {
-    interfaces: Vec<Interface>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Interface {
-    iface: String,
-    generation: u32,
-}
+use super::client::{Answer, Client, Interface};
 
 pub(super) fn reload(common: &Common) -> Result<()> {
     let answer: Answer = Client::new(common.socket()).post("/v1/reload", &())?;
-    for Interface { iface, generation } in answer.interfaces {
+    for Interface {
+        iface, generation, ..
+    } in answer.interfaces
+    {
         println!("{iface}: policy generation {generation} in force");
     }
     Ok(())

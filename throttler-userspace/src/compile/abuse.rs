@@ -103,7 +103,7 @@ fn plural(count: u32, word: &str) -> String {
 }
 
 /// Seconds as the policy file writes periods: in the largest unit that they are a whole number of.
-fn period(seconds: u64) -> String {
+pub(crate) fn period(seconds: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(86_400, "d"), (3600, "h"), (60, "min")];
     let whole = UNITS
         .iter()

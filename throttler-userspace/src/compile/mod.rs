@@ -19,6 +19,7 @@ mod rules;
 mod tables;
 mod verify;
 
+pub(crate) use abuse::period;
 pub use abuse::{AbuseDescription, WidenDescription};
 pub use description::{
     Description, LimitDescription, OverrideDescription, PlanDescription, RuleDescription,

@@ -16,7 +16,7 @@ pub(super) use self::line::Line;
 use self::names::Whom;
 use crate::compile::{Clock, Description};
 use crate::kernel::monotonic;
-use crate::report::seconds;
+use crate::report::{Lifted, seconds};
 
 /// Descriptions of the latest generations: an event may tell of the one before.
 #[derive(Default)]
@@ -98,6 +98,24 @@ pub(super) fn line(names: &Names, iface: &str, event: &Event) -> Option<Line> {
         line.add("monitored", event.monitored != 0);
     }
     Some(line)
+}
+
+/// The line of a ban of the datapath that was taken back: at once, where that of one that ends comes with the source's next
+/// packet.
+pub(super) fn lifted(iface: &str, ban: &Lifted) -> Line {
+    let message = match ban.prefix {
+        true => "unbanned prefix",
+        false => "unbanned",
+    };
+    let now = monotonic::now().wall;
+    let mut line = Line::new(Level::Info, message, format!("{now:.3}"));
+    line.add("iface", iface);
+    line.add("source", ban.source.to_string());
+    line.add("scope", ban.scope.as_str());
+    line.add("by", "operator");
+    line.add("times", ban.times);
+    line.add("until", format!("{:.3}", ban.until));
+    line
 }
 
 fn reason(event: &Event) -> &'static str {

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::abuse::Names;
 use super::attachment::{self, Attached};
 use super::confirm::Trial;
+use super::control::Access;
 use super::vitals::Vitals;
 use super::{RunArgs, policy};
 use crate::cli::Common;
@@ -31,6 +32,8 @@ pub(super) struct Desired<'a> {
     pub(super) names: Vec<Rc<RefCell<Names>>>,
     /// Whether the latest reload succeeded.
     pub(super) reloaded: Arc<AtomicBool>,
+    /// The token of the TCP listener.
+    pub(super) access: Arc<Access>,
     /// What awaits a confirmation.
     pub(super) trial: Option<Trial>,
     /// How each interface does, also one that has not come yet.
@@ -66,7 +69,9 @@ impl Desired<'_> {
     }
 
     fn reload_all(&mut self) -> Result<Vec<InForce>> {
-        let mut fresh = match policy::load(self.args, self.common.color.on_stderr()) {
+        let token = self.access.read_again();
+        let read = token.and_then(|()| policy::load(self.args, self.common.color.on_stderr()));
+        let mut fresh = match read {
             Ok(fresh) => fresh,
             Err(error) => {
                 for one in &mut self.attached {

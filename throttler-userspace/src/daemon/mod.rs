@@ -11,7 +11,6 @@ mod keeper;
 pub mod lock;
 mod lockout;
 pub mod logging;
-mod metrics;
 mod policy;
 mod selfcheck;
 mod serve;
@@ -26,6 +25,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
+use self::control::Access;
 use self::serve::Listening;
 use self::signals::Signals;
 use self::watch::{Interfaces, Watch};
@@ -80,9 +80,17 @@ pub struct RunArgs {
     /// Milliseconds between two self-checks; for tests
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..), hide = true)]
     pub check_every_ms: u64,
-    /// Serve Prometheus metrics at `http://ADDR/metrics`
-    #[arg(long, env = "THROTTLER_METRICS_LISTEN", value_name = "ADDR")]
+    /// Serve Prometheus metrics at `http://ADDR/metrics`; a port alone is of 127.0.0.1
+    #[arg(long, env = "THROTTLER_METRICS_LISTEN", value_parser = control::address, value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
+    /// File with a token: whoever sends it may read and change everything there, as root may on the control socket
+    #[arg(
+        long,
+        env = "THROTTLER_LISTEN_TOKEN_FILE",
+        requires = "metrics_listen",
+        value_name = "FILE"
+    )]
+    pub listen_token_file: Option<PathBuf>,
     /// Group whose members may read over the control socket; only root changes anything there
     #[arg(long, env = "THROTTLER_SOCKET_GROUP", value_parser = group, value_name = "GROUP")]
     pub socket_group: Option<u32>,
@@ -172,7 +180,10 @@ pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
     }
     let locks = lock::take_all(&common.state_dir, &args.iface)?;
     // Before anything is attached: an address that is taken must not leave a program behind.
-    let listener = args.metrics_listen.map(metrics::bind).transpose()?;
+    let token_file = args.listen_token_file.as_deref();
+    let access = Access::load(token_file)?;
+    let bind = |address| control::bind_tcp(address, token_file);
+    let tcp = args.metrics_listen.map(bind).transpose()?;
     let socket = socket(common, &args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -188,7 +199,8 @@ pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
         signals,
         watch,
         interfaces: Interfaces::new(&common.bpffs, &args.iface),
-        metrics: listener,
+        tcp,
+        access,
         control: socket,
     };
     let result = runtime.block_on(serve::serve(&args, config, attached, listening, common));

@@ -8,32 +8,30 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::abuse::{self, Names};
 use super::attachment::Attached;
 use super::confirm::{self, Outcome};
-use super::control::{self, Control, Order, Recent, Socket};
+use super::control::{self, Access, Control, Order, Socket, Telling};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::signals::{Signals, Told};
 use super::watch::{Interfaces, Watch};
-use super::{RunArgs, metrics, vitals};
+use super::{RunArgs, vitals};
 use crate::cli::Common;
 use crate::config::{Config, OnExit};
 use crate::kernel::pins::Pins;
-
-/// Where lines of the abuse log go beside the log.
-type Telling = (Recent, broadcast::Sender<Arc<str>>);
 
 /// What the daemon hears of.
 pub(super) struct Listening {
     pub(super) signals: Signals,
     pub(super) watch: Watch,
     pub(super) interfaces: Interfaces,
-    pub(super) metrics: Option<TcpListener>,
+    pub(super) tcp: Option<TcpListener>,
+    pub(super) access: Arc<Access>,
     pub(super) control: Option<Socket>,
 }
 
@@ -61,15 +59,14 @@ async fn serve_local(
         mut signals,
         mut watch,
         mut interfaces,
-        metrics: listener,
+        tcp,
+        access,
         control: socket,
     } = listening;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut names = Vec::new();
-    let (told, _) = broadcast::channel(control::BACKLOG);
-    let recent = Recent::default();
-    let telling = (recent.clone(), told.clone());
+    let telling = Telling::default();
     let vitals = vitals::of(&args.iface, &attached);
     for one in &mut attached {
         let known = Names::shared(&one.description);
@@ -77,28 +74,27 @@ async fn serve_local(
         follow(&mut tasks, one, known, &telling, &stopped)?;
     }
     let reloaded = Arc::new(AtomicBool::new(true));
-    if let Some(listener) = listener {
-        let source = metrics::Source {
-            bpffs: common.bpffs.clone(),
-            ifaces: args.iface.clone(),
-            reloaded: Arc::clone(&reloaded),
-            vitals: Arc::clone(&vitals),
-        };
-        tasks.spawn_local(metrics::serve(listener, source, stopped.clone()));
-    }
     let (orders, mut ordered) = mpsc::channel(1);
+    let control = Control {
+        bpffs: common.bpffs.clone(),
+        state_dir: common.state_dir.clone(),
+        ifaces: args.iface.clone().into(),
+        reloaded: Arc::clone(&reloaded),
+        orders,
+        vitals: Arc::clone(&vitals),
+        telling: telling.clone(),
+        stopped: stopped.clone(),
+    };
+    if let Some(listener) = tcp {
+        let access = Arc::clone(&access);
+        tasks.spawn_local(control::serve_tcp(
+            listener,
+            control.clone(),
+            access,
+            stopped.clone(),
+        ));
+    }
     if let Some(socket) = socket {
-        let control = Control {
-            bpffs: common.bpffs.clone(),
-            state_dir: common.state_dir.clone(),
-            ifaces: args.iface.clone().into(),
-            reloaded: Arc::clone(&reloaded),
-            orders: orders.clone(),
-            vitals: Arc::clone(&vitals),
-            recent,
-            told,
-            stopped: stopped.clone(),
-        };
         tasks.spawn_local(control::serve(socket, control, stopped.clone()));
     }
     let mut desired = Desired {
@@ -108,6 +104,7 @@ async fn serve_local(
         attached,
         names,
         reloaded,
+        access,
         trial: None,
         vitals,
     };
@@ -161,6 +158,8 @@ async fn serve_local(
     }
     // The readers drain their rings, so that no line is lost that was earned before the end.
     let _ = stop.send(true);
+    // Whoever asked for something too late is told so.
+    drop(ordered);
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }
@@ -201,18 +200,12 @@ async fn read(
     pins: Pins,
     mut ring: Ring,
     names: Rc<RefCell<Names>>,
-    (recent, told): Telling,
+    telling: Telling,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<()> {
     let tell = |event: &_| {
         if let Some(line) = abuse::line(&names.borrow(), &pins.iface, event) {
-            line.log();
-            let line = line.json();
-            recent.push(&line);
-            if told.receiver_count() > 0 {
-                // The last one may have gone just now.
-                let _ = told.send(line.into());
-            }
+            telling.tell(&line);
         }
     };
     loop {

@@ -16,7 +16,8 @@ use super::output::{Format, Table, json};
 use super::overrides;
 use super::rank::BucketFilter;
 use super::reader::ip;
-use super::sweep::sweep;
+use super::sweep::{Spot, sweep};
+use crate::compile::period;
 use crate::overrides::Kind;
 
 #[derive(Debug, Serialize)]
@@ -37,13 +38,14 @@ struct BanEntry<'a> {
 const EVERYWHERE: &str = "*";
 
 /// Who is banned where, as the table has it.
-struct Banned {
+pub(super) struct Banned {
     /// Index of the interface.
     of: usize,
-    net: IpNet,
+    pub(super) net: IpNet,
     /// A parent prefix, banned for its sources.
-    prefix: bool,
-    record: SlotRecord,
+    pub(super) prefix: bool,
+    pub(super) record: SlotRecord,
+    pub(super) spot: Spot,
 }
 
 /// Prints the bans that are on: an operator's, by prefix, then the datapath's, those given most often first, then those that
@@ -84,13 +86,14 @@ pub fn bans(
     }
     let shown = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let mut table = Table::new(&[
-        "iface", "source", "scope", "times", "since", "until", "reason",
+        "iface", "source", "scope", "given by", "times", "since", "until", "reason",
     ]);
     for entry in entries {
         table.row(vec![
             entry.iface.to_owned(),
             entry.source,
             entry.scope.to_owned(),
+            entry.given_by.to_owned(),
             entry.times.to_string(),
             shown(entry.since),
             shown(entry.until),
@@ -121,7 +124,8 @@ pub(super) fn holds(attachment: &Attachment, region: usize, ban: Ban) -> bool {
         && ban.is_on(moment(attachment.clock.monotonic_ns))
 }
 
-fn banned(attachment: &Attachment, of: usize, within: Option<IpNet>) -> Vec<Banned> {
+/// Those of one interface that lie in a prefix or hold it; all without one.
+pub(super) fn banned(attachment: &Attachment, of: usize, within: Option<IpNet>) -> Vec<Banned> {
     let sources = &attachment.tables.sources;
     let found = sweep(sources, |found: &mut Vec<_>, spot, set, way| {
         let region = spot.region(&sources.head);
@@ -131,23 +135,27 @@ fn banned(attachment: &Attachment, of: usize, within: Option<IpNet>) -> Vec<Bann
         // Read again as a whole: what was seen may be of two moments.
         let record = spot.read(sources);
         let record = record.filter(|record| holds(attachment, region, Ban(record.ban)));
-        found.extend(record.map(|record| (region, record)));
+        found.extend(record.map(|record| (region, spot, record)));
     });
     let head = &attachment.generation.head;
-    let all = found.into_iter().flatten().filter_map(|(region, record)| {
-        let family = region % 2;
-        let prefix = region >= region::PARENTS;
-        let bits = match prefix {
-            true => PARENT_PREFIX[family],
-            false => head.source_prefix[family] as u8,
-        };
-        Some(Banned {
-            of,
-            net: IpNet::new(ip(family, record.addr), bits).ok()?,
-            prefix,
-            record,
-        })
-    });
+    let all = found
+        .into_iter()
+        .flatten()
+        .filter_map(|(region, spot, record)| {
+            let family = region % 2;
+            let prefix = region >= region::PARENTS;
+            let bits = match prefix {
+                true => PARENT_PREFIX[family],
+                false => head.source_prefix[family] as u8,
+            };
+            Some(Banned {
+                of,
+                net: IpNet::new(ip(family, record.addr), bits).ok()?,
+                prefix,
+                record,
+                spot,
+            })
+        });
     let filter = BucketFilter {
         source: within,
         top: None,
@@ -206,15 +214,5 @@ impl Banned {
             until: Some(time(ban.until())),
             times: ban.times(),
         }
-    }
-}
-
-/// Seconds as the policy file writes periods.
-fn period(seconds: u64) -> String {
-    let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
-    let whole = |(unit, _): &&(u64, &str)| seconds >= *unit && seconds.is_multiple_of(*unit);
-    match units.iter().find(whole) {
-        Some((unit, name)) => format!("{}{name}", seconds / unit),
-        None => format!("{seconds}s"),
     }
 }

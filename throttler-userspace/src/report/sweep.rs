@@ -1,7 +1,7 @@
 //! All sources of a table, visited by all CPUs.
 
 use throttler_common::abi::{SlotRecord, TableHead, WAYS, region};
-use throttler_common::table::{self, Words as _, header, layout};
+use throttler_common::table::{self, Way, Words as _, header, layout};
 
 use super::parallel;
 use crate::host::HostWords;
@@ -24,6 +24,14 @@ impl Spot {
         let record = table::record(&set, way)?;
         // Every word of a record is of the source that the header named before and after.
         (identity(set.load(layout::header(way))) == self.identity).then_some(record)
+    }
+
+    /// The way, to change it as the datapath does; `None` beyond the table.
+    pub(super) fn way(self, sources: &Sources) -> Option<Way<HostWords<'_>>> {
+        Some(Way {
+            words: sources.set(self.way / WAYS as u32)?,
+            handle: (u64::from(self.identity) << 32) | (u64::from(self.way) % WAYS as u64),
+        })
     }
 
     /// Asks the memory for what [`Spot::read`] is going to read. Of many places in no order, asked for first, the

@@ -8,11 +8,11 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
 use tokio::runtime::Runtime;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 
 use super::peer::Peer;
-use super::{BACKLOG, Control, Order, Recent, routes};
+use super::{Control, Order, Telling, routes};
 use crate::kernel::sys;
 
 /// A router, and what it needs to live.
@@ -70,9 +70,8 @@ impl Apart {
             ifaces: Arc::new(["eth0".to_owned()]),
             reloaded: Arc::new(AtomicBool::new(true)),
             vitals: Arc::new([]),
-            recent: Recent::default(),
+            telling: Telling::default(),
             orders,
-            told: broadcast::channel(BACKLOG).0,
             stopped,
         };
         Self {
@@ -88,7 +87,7 @@ impl Apart {
             .method(method)
             .uri(uri)
             .header(header::CONTENT_TYPE, kind)
-            .extension(ConnectInfo(Peer::of(sys::effective_user())))
+            .extension(ConnectInfo(Peer::Process(Some(sys::effective_user()))))
             .body(Body::from(body.to_vec()))
             .ok()?;
         let router = self.router.clone();

@@ -17,9 +17,10 @@ use tokio::sync::{broadcast, watch};
 use super::Control;
 use super::documents::query;
 use super::problem::Problem;
+use crate::daemon::abuse::Line;
 
 /// Events that are kept for a reader that is slow; what it misses beyond it is told how many.
-pub(in crate::daemon) const BACKLOG: usize = 8_192;
+const BACKLOG: usize = 8_192;
 
 /// Events that are kept for whoever asks later.
 const KEPT: usize = 1_000;
@@ -27,9 +28,38 @@ const KEPT: usize = 1_000;
 /// Bytes that they may take, from the start on: a flood does not make the daemon larger.
 const ROOM: usize = 512 * 1024;
 
+/// Where lines of the abuse log go: the log, those who ask for the latest, and those who follow.
+#[derive(Clone)]
+pub(in crate::daemon) struct Telling {
+    recent: Recent,
+    /// Every event from here on.
+    told: broadcast::Sender<Arc<str>>,
+}
+
+impl Default for Telling {
+    fn default() -> Self {
+        Self {
+            recent: Recent::default(),
+            told: broadcast::channel(BACKLOG).0,
+        }
+    }
+}
+
+impl Telling {
+    pub(in crate::daemon) fn tell(&self, line: &Line) {
+        line.log();
+        let line = line.json();
+        self.recent.push(&line);
+        if self.told.receiver_count() > 0 {
+            // The last one may have gone just now.
+            let _ = self.told.send(line.into());
+        }
+    }
+}
+
 /// The latest events.
 #[derive(Clone)]
-pub(in crate::daemon) struct Recent(Arc<Mutex<Kept>>);
+struct Recent(Arc<Mutex<Kept>>);
 
 struct Kept {
     /// Lines, each with its end.
@@ -56,7 +86,7 @@ impl Kept {
 }
 
 impl Recent {
-    pub(in crate::daemon) fn push(&self, line: &str) {
+    fn push(&self, line: &str) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while kept.lines > 0 && (kept.lines == KEPT || kept.text.len() + line.len() >= ROOM) {
             kept.drop_first();
@@ -93,9 +123,9 @@ pub(super) async fn events(
 ) -> Result<Response, Problem> {
     let head = [(header::CONTENT_TYPE, "application/x-ndjson")];
     if let Some(count) = query(asked)?.recent {
-        return Ok((head, control.recent.last(count)).into_response());
+        return Ok((head, control.telling.recent.last(count)).into_response());
     }
-    let lines = lines(control.told.subscribe(), control.stopped.clone());
+    let lines = lines(control.telling.told.subscribe(), control.stopped.clone());
     Ok((head, Body::from_stream(lines)).into_response())
 }
 

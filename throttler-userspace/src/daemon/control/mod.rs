@@ -1,29 +1,42 @@
-//! The control socket: HTTP/1.1 and JSON over a Unix socket, for the command line, curl and applications alike.
+//! The control socket: HTTP/1.1 and JSON over a Unix socket, for the command line, curl and applications alike; and the
+//! same over TCP (`--metrics-listen`), where only the metrics are open to everybody.
 //! `docs/openapi.json` describes it; a test holds the two together.
 
 pub mod apart;
+mod connections;
 mod documents;
 mod events;
+mod guard;
 mod listen;
 mod orders;
 mod overrides;
 mod peer;
 mod problem;
 mod routes;
+mod tcp;
+mod token;
+mod unban;
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use axum::middleware::from_fn_with_state;
+use axum::serve::ListenerExt as _;
 use tokio::net::UnixListener;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
-pub(super) use self::events::{BACKLOG, Recent};
+pub(super) use self::events::Telling;
+use self::guard::Guard;
+pub use self::guard::OPEN;
 pub(super) use self::listen::{Socket, bind};
 pub(super) use self::orders::Order;
 use self::peer::Peer;
 pub use self::routes::PATHS;
+pub(super) use self::tcp::{address, bind as bind_tcp};
+pub(super) use self::token::Access;
 use super::vitals::Vitals;
 
 /// What requests are answered from.
@@ -38,28 +51,46 @@ pub(super) struct Control {
     pub(super) orders: mpsc::Sender<Order>,
     /// How enforcement does, by interface.
     pub(super) vitals: Arc<[Arc<Vitals>]>,
-    /// The latest events.
-    pub(super) recent: Recent,
-    /// Every event from here on.
-    pub(super) told: broadcast::Sender<Arc<str>>,
+    /// Events, for those who ask and those who follow.
+    pub(super) telling: Telling,
     /// Ends streams.
     pub(super) stopped: watch::Receiver<bool>,
 }
 
-/// Serves the socket until told to stop; requests under way are answered first.
+/// Serves the control socket until told to stop.
 pub(super) async fn serve(
     socket: Socket,
     control: Control,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) -> Result<()> {
     let listener = UnixListener::from_std(socket.listener()?)?;
-    let service = routes::router(control).into_make_service_with_connect_info::<Peer>();
-    let stop = async move {
-        // An error means that the daemon's loop is gone: that is the end, too.
-        let _ = stopped.changed().await;
-    };
-    axum::serve(listener, service)
-        .with_graceful_shutdown(stop)
-        .await
-        .context("serving the control socket")
+    let router = routes::router(control);
+    connections::serve(
+        listener,
+        router,
+        |stream, _| Peer::of(stream),
+        true,
+        stopped,
+    )
+    .await
+}
+
+/// Serves the same over TCP to whoever has the token, and the open paths to everybody. A connection is for one request.
+pub(super) async fn serve_tcp(
+    listener: TcpListener,
+    control: Control,
+    access: Arc<Access>,
+    stopped: watch::Receiver<bool>,
+) -> Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(tcp::watch_over);
+    let guard = from_fn_with_state(Arc::new(Guard::new(access)), guard::check);
+    let router = routes::router(control).layer(guard);
+    connections::serve(
+        listener,
+        router,
+        |_, from| Peer::Remote(*from),
+        false,
+        stopped,
+    )
+    .await
 }

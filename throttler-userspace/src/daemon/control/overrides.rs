@@ -56,11 +56,7 @@ pub(super) async fn bind(_: Writer, State(control): State<Control>, body: Body) 
     give(&control, Kind::Bind, body).await
 }
 
-type Asked = Result<Query<Taken>, QueryRejection>;
-
-pub(super) async fn unban(_: Writer, State(control): State<Control>, asked: Asked) -> Answer {
-    take(&control, Kind::Ban, asked).await
-}
+pub(super) type Asked = Result<Query<Taken>, QueryRejection>;
 
 pub(super) async fn unexempt(_: Writer, State(control): State<Control>, asked: Asked) -> Answer {
     take(&control, Kind::Exempt, asked).await
@@ -81,7 +77,7 @@ async fn give(control: &Control, kind: Kind, body: Body) -> Answer {
 }
 
 async fn take(control: &Control, kind: Kind, asked: Asked) -> Answer {
-    let source = prefix(&query(asked)?.source).map_err(unprocessable)?;
+    let source = named(asked)?;
     let changes = vec![Change::Take(kind, source)];
     let in_force = control.order(|reply| Order::Change(changes, reply)).await?;
     if in_force.iter().all(|one| one.changed == Some(0)) {
@@ -96,6 +92,11 @@ async fn take(control: &Control, kind: Kind, asked: Asked) -> Answer {
         ));
     }
     Ok(InForceReport::of(in_force))
+}
+
+/// Whom a `DELETE` is about.
+pub(super) fn named(asked: Asked) -> Result<IpNet, Problem> {
+    prefix(&query(asked)?.source).map_err(unprocessable)
 }
 
 fn unprocessable(detail: String) -> Problem {

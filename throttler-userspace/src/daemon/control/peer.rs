@@ -1,42 +1,55 @@
-//! Who is at the other end, as the kernel says (unix(7), SO_PEERCRED).
+//! Who is at the other end: a process, as the kernel says (unix(7), SO_PEERCRED), or whoever came over TCP.
 
-use axum::extract::connect_info::Connected;
+use std::net::SocketAddr;
+
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::serve::IncomingStream;
-use tokio::net::UnixListener;
+use tokio::net::UnixStream;
 
 use super::problem::Problem;
 use crate::kernel::sys;
 
-/// A connected process. That it is one of the socket's group, or root, the kernel saw to when it connected.
+/// A client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Peer {
-    /// `None` where the kernel did not say.
-    uid: Option<u32>,
+pub(super) enum Peer {
+    /// A process of a user, if the kernel says whose. That it is one of the socket's group, or root, the kernel saw to when
+    /// it connected.
+    Process(Option<u32>),
+    /// Anybody who reached the TCP listener.
+    Remote(SocketAddr),
+    /// The same with the token.
+    Holder,
 }
 
 impl Peer {
-    /// A process of a user.
-    pub(super) const fn of(uid: u32) -> Self {
-        Self { uid: Some(uid) }
+    /// Who has connected to the socket.
+    pub(super) fn of(stream: &UnixStream) -> Self {
+        let credentials = stream.peer_cred();
+        Self::Process(credentials.ok().map(|credentials| credentials.uid()))
     }
-}
 
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self {
-            uid: stream
-                .io()
-                .peer_cred()
-                .ok()
-                .map(|credentials| credentials.uid()),
+    /// Where it came from over TCP.
+    pub(super) const fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Remote(address) => Some(address),
+            Self::Process(_) | Self::Holder => None,
+        }
+    }
+
+    /// Whether it may change something; if not, what it is called.
+    fn may_write(self) -> Result<(), String> {
+        match self {
+            Self::Holder => Ok(()),
+            Self::Process(Some(uid)) if uid == 0 || uid == sys::effective_user() => Ok(()),
+            Self::Process(Some(uid)) => Err(format!("user {uid}")),
+            Self::Process(None) => Err("an unknown user".to_owned()),
+            Self::Remote(address) => Err(address.to_string()),
         }
     }
 }
 
-/// Root, or the user whose daemon it is: what a handler that changes something asks for.
+/// Root, the user whose daemon it is, or who has the token: what a handler that changes something asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Writer;
 
@@ -45,14 +58,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Writer {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let peer = parts.extensions.get::<ConnectInfo<Peer>>();
-        let uid = peer.and_then(|ConnectInfo(peer)| peer.uid);
-        if uid.is_some_and(|uid| uid == 0 || uid == sys::effective_user()) {
-            return Ok(Self);
-        }
-        let who = uid.map_or_else(|| "an unknown user".to_owned(), |uid| format!("user {uid}"));
-        Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            format!("{who} may read here, but not change anything: do it as root"),
-        ))
+        let peer = peer.map_or(Peer::Process(None), |ConnectInfo(peer)| *peer);
+        peer.may_write().map(|()| Self).map_err(|who| {
+            Problem::new(
+                StatusCode::FORBIDDEN,
+                format!("{who} may read here, but not change anything: do it as root"),
+            )
+        })
     }
 }

@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::Control;
 use super::problem::Problem;
-use super::{documents, events, orders, overrides};
+use super::{documents, events, orders, overrides, unban};
 
 /// Requests are a line or two.
 const BODY: usize = 64 * 1024;
@@ -48,7 +48,7 @@ fn handlers(path: &str) -> MethodRouter<Control> {
         "/metrics" => get(documents::metrics),
         "/v1/bans" => get(documents::bans)
             .post(overrides::ban)
-            .delete(overrides::unban)
+            .delete(unban::unban)
             .layer(DefaultBodyLimit::max(LIST)),
         "/v1/bindings" => get(documents::bindings)
             .post(overrides::bind)
