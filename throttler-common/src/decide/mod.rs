@@ -1,21 +1,24 @@
 //! The one step from a frame to its verdict.
 
-use crate::abi::{GLOBAL_LIMIT, LAYER_LIMIT, NO_LIMIT, PolicyHead, Row, head_flag, row_flag};
+mod begin;
+mod limits;
+
+use self::begin::is_limited;
+pub use self::begin::{Begun, begin};
+use self::limits::within;
+use crate::abi::{NO_LIMIT, PolicyHead, Row, row_flag};
 use crate::abuse;
 use crate::ban::moment;
-use crate::charge::{self, Refused};
-use crate::class::{Kind as Class, Word};
+use crate::charge::Refused;
+use crate::class::Kind as Class;
 use crate::clock::Clock;
-use crate::gcra;
-use crate::global::Share;
 use crate::lookup::{Source, Who};
 use crate::notice::{Kind as Notified, Notice};
-use crate::parse::{Frame, Kind, Packet, parse};
+use crate::parse::{Frame, Packet, parse};
 use crate::policy::Policies;
 use crate::reason::Reason;
 use crate::refuse::Refusal;
 use crate::resolve::resolve_address;
-use crate::scope;
 use crate::slot::Slots;
 use crate::swift;
 use crate::table::Way;
@@ -93,86 +96,6 @@ fn followed<C: Clock, P: Policies, S: Slots>(
         slots.widen(policy, packet, clock, decision.scope);
     }
     decision
-}
-
-/// Outcome of [`begin`], in one word for the kernel's calls between functions: a reason, unless the
-/// packet's source matters, the scope, and the layer that the packet is charged to (8 bits each).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Begun(pub u32);
-
-impl Begun {
-    const UNDECIDED: u32 = 0xff;
-
-    #[inline(always)]
-    const fn new(reason: Reason, scope: u8) -> Self {
-        Self(reason as u32 | (scope as u32) << 8)
-    }
-
-    /// The reason, if the packet's source does not matter.
-    #[inline(always)]
-    #[must_use]
-    pub fn decided(self) -> Option<Reason> {
-        Reason::from_index(self.0 as u8)
-    }
-
-    /// The scope.
-    #[inline(always)]
-    #[must_use]
-    pub const fn scope(self) -> u8 {
-        (self.0 >> 8) as u8
-    }
-
-    /// The layer that must hold as well; 0: none.
-    #[inline(always)]
-    #[must_use]
-    pub const fn layer(self) -> u8 {
-        (self.0 >> 16) as u8
-    }
-}
-
-/// First step: the packet's scope, and whatever can be decided without its source.
-#[inline(always)]
-pub fn begin<C: Clock, P: Policies>(packet: &Packet, clock: &C, policy: &P) -> Begun {
-    let paused = clock.coarse() < policy.paused_until();
-    let Some(head) = policy.head() else {
-        // Nothing is attached before the first publish; a map read that fails says the same.
-        return Begun::new(Reason::Paused, 0);
-    };
-    match packet.kind {
-        Kind::NotIp => return Begun::new(Reason::NotIp, 0),
-        Kind::Malformed if paused => {
-            return Begun::new(Reason::Paused, 0);
-        }
-        Kind::Malformed => {
-            let reason = spared(Reason::Malformed, policy.row(0));
-            return Begun::new(reason, 0);
-        }
-        Kind::V4 | Kind::V6 => {}
-    }
-    let scope = scope::classify(policy, head, packet);
-    if paused {
-        return Begun::new(Reason::Paused, scope);
-    }
-    let row = policy.row(u32::from(scope));
-    if head.flags & head_flag::SOURCES == 0 && row.is_none_or(|row| !is_limited(row)) {
-        // Nobody has a class and nothing is limited: no slot to keep.
-        return Begun::new(Reason::Unlimited, scope);
-    }
-    let mut layer = 0;
-    if let Some(row) = row
-        && row.layer != 0
-        && let Some(layer_row) = policy.row(u32::from(row.layer))
-        && charge::charges(layer_row, packet)
-    {
-        // A plan may lift the layer's limits, or change them, but not what they count.
-        layer = row.layer;
-    }
-    Begun(Begun::UNDECIDED | u32::from(scope) << 8 | u32::from(layer) << 16)
-}
-
-#[inline(always)]
-const fn is_limited(row: &Row) -> bool {
-    row.count != 0 || row.layer != 0 || row.flags & row_flag::GLOBAL != 0
 }
 
 #[inline(always)]
@@ -341,123 +264,4 @@ pub(crate) const NO_REFUSAL: Refused = Refused::CONTENDED;
 #[inline(always)]
 pub(crate) fn row_index(head: &PolicyHead, plan: u16, scope: u8) -> u32 {
     u32::from(plan) * head.row_stride + u32::from(scope)
-}
-
-/// Holds the packet against the limits of its scope: those of all sources together, and its source's or,
-/// where that found no room in the table, its prefix's. `word` is the packet's own class: it differs from its
-/// source's where that is mixed, and the layer's slot keeps the source's.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one call, inlined; a struct would only rename them"
-)]
-#[inline(always)]
-fn within<C: Clock, P: Policies, S: Slots>(
-    row: &Row,
-    way: &Way<S::Words>,
-    head: &PolicyHead,
-    packet: &Packet,
-    scope: u8,
-    (met, word): (&Met, Word),
-    clock: &C,
-    policy: &P,
-    slots: &S,
-) -> Result<Reason, (Reason, Refused)> {
-    let over = |refused| (Reason::OverLimit, refused);
-    let global = row.flags & row_flag::GLOBAL != 0;
-    let mut share = Share::Common;
-    if global {
-        // A packet that its own source's limits refuse takes nothing from the others.
-        if way.handle != 0 {
-            check_now(row, way, packet, clock, slots).map_err(over)?;
-        }
-        let protected = row.flags & row_flag::PROTECTED != 0;
-        share = slots
-            .charge_global(policy, packet, clock, scope, protected)
-            .map_err(|refused| (Reason::GlobalLimit, refused.of(GLOBAL_LIMIT)))?;
-    }
-    let charged = if way.handle == 0 {
-        slots
-            .admit_newcomer(policy, packet, clock, scope, &met.parent)
-            .map_err(|_| (Reason::TableFull, NO_REFUSAL))
-    } else if row.layer == 0 {
-        slots.admit(row, way, packet, clock).map_err(over)
-    } else {
-        match policy
-            .row(row_index(head, word.plan(), row.layer))
-            .filter(|layer_row| charge::charges(layer_row, packet))
-        {
-            None => slots.admit(row, way, packet, clock).map_err(over),
-            Some(layer_row) => with_layer(row, way, layer_row, &met.layer, packet, clock, slots),
-        }
-    };
-    if charged.is_err() && global {
-        slots.undo_global(policy, packet, scope, share);
-    }
-    charged.map(|()| Reason::Conforming)
-}
-
-/// [`within`] for a packet that is charged to a layer as well.
-#[inline(always)]
-fn with_layer<C: Clock, S: Slots>(
-    row: &Row,
-    way: &Way<S::Words>,
-    layer_row: &Row,
-    layer: &Source,
-    packet: &Packet,
-    clock: &C,
-    slots: &S,
-) -> Result<(), (Reason, Refused)> {
-    let over = |refused| (Reason::OverLimit, refused);
-    if layer.contended != 0 {
-        return Err(over(Refused::CONTENDED));
-    }
-    let Some(words) = slots.set(layer.set).filter(|_| layer.handle != 0) else {
-        return Err((Reason::TableFull, NO_REFUSAL));
-    };
-    let layer = Way {
-        words,
-        handle: layer.handle,
-    };
-    let charged = charge_both(row, way, layer_row, &layer, packet, clock, slots);
-    let length = u64::from(packet.length);
-    match charged {
-        Ok(()) => layer.count_passed(length),
-        Err(_) => layer.count_refused(length, row.flags & row_flag::MONITOR == 0),
-    }
-    charged.map_err(over)
-}
-
-/// Charges the scope's limits and the layer's, or none.
-#[inline(always)]
-fn charge_both<C: Clock, S: Slots>(
-    row: &Row,
-    way: &Way<S::Words>,
-    layer_row: &Row,
-    layer: &Way<S::Words>,
-    packet: &Packet,
-    clock: &C,
-    slots: &S,
-) -> Result<(), Refused> {
-    check_now(row, way, packet, clock, slots)?;
-    slots
-        .admit(layer_row, layer, packet, clock)
-        .map_err(|refused| refused.of(LAYER_LIMIT))?;
-    slots
-        .admit(row, way, packet, clock)
-        .inspect_err(|_| slots.undo(layer_row, layer, packet))
-}
-
-/// Holds the scope's limits against the packet before others are charged for it.
-#[inline(always)]
-fn check_now<C: Clock, S: Slots>(
-    row: &Row,
-    way: &Way<S::Words>,
-    packet: &Packet,
-    clock: &C,
-    slots: &S,
-) -> Result<(), Refused> {
-    let exact = clock.exact();
-    slots
-        .check(row, way, packet, gcra::ticks(exact))
-        .map_err(|refused| refused.later(exact.saturating_sub(clock.coarse())))
 }
