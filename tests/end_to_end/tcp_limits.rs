@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     http::{connect, exchange},
-    site::{FIVE_A_DAY, Site},
+    site::{FIVE_A_DAY, LONG, Site},
     tcp::{Secret, TOKEN, at},
 };
 
@@ -102,4 +102,50 @@ fn a_body_that_does_not_come_is_not_waited_for_at_the_end() {
     stream.read_exact(&mut said).expect("an answer");
     assert_eq!(&said, b"HTTP/1.1 100");
     assert!(site.daemon.stop().expect("an end").success());
+}
+
+/// An answer larger than what the kernel buffers, of which nothing is taken.
+#[test]
+fn a_client_that_takes_nothing_loses_its_place() {
+    let secret = Secret::new();
+    let args = [
+        "-v",
+        "--metrics-listen",
+        "0",
+        "--listen-token-file",
+        secret.text(),
+    ];
+    let site = Site::start("tcp-takes", FIVE_A_DAY, &args);
+    let at = at(&site);
+    let right = format!("authorization: Bearer {TOKEN}\r\n");
+    let sources =
+        (0..100_000).map(|i| format!("\"10.{}.{}.{}\"", i / 62_500, i / 250 % 250, i % 250));
+    let list = format!(
+        "{{\"sources\":[{}]}}",
+        sources.collect::<Vec<_>>().join(",")
+    );
+    assert_eq!(
+        exchange(connect(&site, &at), "POST /v1/bans", &right, &list).status,
+        200
+    );
+    let mut stream = half(
+        &site,
+        &at,
+        &format!("GET /v1/bans HTTP/1.1\r\nhost: x\r\n{right}\r\n"),
+    );
+    site.daemon
+        .wait_stderr(0, "timed out", 3 * LONG)
+        .expect("it is given up");
+    let (mut told, mut taken) = (Vec::new(), 0);
+    let mut piece = [0; 65_536];
+    while let Ok(read @ 1..) = stream.read(&mut piece) {
+        told.extend(&piece[..read.min(1_000 - told.len().min(1_000))]);
+        taken += read;
+    }
+    let told = String::from_utf8_lossy(&told);
+    let length = told
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.and_then(|text| text.parse().ok()).expect("a length");
+    assert!(taken < length, "all {length} bytes were buffered");
 }
