@@ -48,13 +48,7 @@ fn slow_clients_keep_nobody_waiting_for_long() {
 #[test]
 fn what_is_too_large_is_refused() {
     let secret = Secret::new();
-    let args = [
-        "--metrics-listen",
-        "0",
-        "--listen-token-file",
-        secret.text(),
-    ];
-    let site = Site::start("tcp-large", FIVE_A_DAY, &args);
+    let site = secret.site("tcp-large", &[]);
     let at = at(&site);
     let ask =
         |line: &str, headers: &str, body: &str| exchange(connect(&site, &at), line, headers, body);
@@ -84,13 +78,7 @@ fn what_is_too_large_is_refused() {
 #[test]
 fn a_body_that_does_not_come_is_not_waited_for_at_the_end() {
     let secret = Secret::new();
-    let args = [
-        "--metrics-listen",
-        "0",
-        "--listen-token-file",
-        secret.text(),
-    ];
-    let mut site = Site::start("tcp-end", FIVE_A_DAY, &args);
+    let mut site = secret.site("tcp-end", &[]);
     let at = at(&site);
     let head = format!(
         "POST /v1/pause HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\
@@ -108,14 +96,7 @@ fn a_body_that_does_not_come_is_not_waited_for_at_the_end() {
 #[test]
 fn a_client_that_takes_nothing_loses_its_place() {
     let secret = Secret::new();
-    let args = [
-        "-v",
-        "--metrics-listen",
-        "0",
-        "--listen-token-file",
-        secret.text(),
-    ];
-    let site = Site::start("tcp-takes", FIVE_A_DAY, &args);
+    let site = secret.site("tcp-takes", &["-v"]);
     let at = at(&site);
     let right = format!("authorization: Bearer {TOKEN}\r\n");
     let sources =
@@ -134,7 +115,7 @@ fn a_client_that_takes_nothing_loses_its_place() {
         &format!("GET /v1/bans HTTP/1.1\r\nhost: x\r\n{right}\r\n"),
     );
     site.daemon
-        .wait_stderr(0, "timed out", 3 * LONG)
+        .wait_stderr(0, "timed out", 6 * LONG)
         .expect("it is given up");
     let (mut told, mut taken) = (Vec::new(), 0);
     let mut piece = [0; 65_536];
