@@ -77,7 +77,8 @@ pub(crate) fn ask(site: &Site, line: &str, body: &str) -> Answer {
 pub(crate) fn connect(site: &Site, at: &str) -> TcpStream {
     let stream = site.lab.server().run(|| TcpStream::connect(at));
     let stream = stream.expect("a connection");
-    stream.set_read_timeout(Some(LONG)).expect("a deadline");
+    // An answer may have to wait until slow clients have had their time.
+    stream.set_read_timeout(Some(6 * LONG)).expect("a deadline");
     stream
 }
 

@@ -35,6 +35,13 @@ impl Secret {
         secret
     }
 
+    /// A daemon that listens on a port of its own choice, and takes the token.
+    pub(crate) fn site(&self, tag: &str, more: &[&str]) -> Site {
+        let listen = ["--metrics-listen", "127.0.0.1:0"];
+        let token = ["--listen-token-file", self.text()];
+        Site::start(tag, FIVE_A_DAY, &[&listen[..], &token, more].concat())
+    }
+
     pub(crate) fn write(&self, text: &str, mode: u32) {
         fs::write(&self.path, text).expect("written");
         fs::set_permissions(&self.path, Permissions::from_mode(mode)).expect("a mode");
@@ -89,13 +96,7 @@ fn without_a_token_file_all_but_metrics_and_health_is_refused() {
 #[test]
 fn who_sends_the_token_reads_and_changes() {
     let secret = Secret::new();
-    let args = [
-        "--metrics-listen",
-        "127.0.0.1:0",
-        "--listen-token-file",
-        secret.text(),
-    ];
-    let site = Site::start("tcp-token", FIVE_A_DAY, &args);
+    let site = secret.site("tcp-token", &[]);
     assert_eq!(ask(&site, "GET /metrics", "", "").status, 200);
 
     for headers in ["", "authorization: Basic dTpw\r\n"] {
@@ -161,13 +162,7 @@ fn who_sends_the_token_reads_and_changes() {
 #[test]
 fn events_are_followed_over_tcp_until_the_end() {
     let secret = Secret::new();
-    let args = [
-        "--metrics-listen",
-        "0",
-        "--listen-token-file",
-        secret.text(),
-    ];
-    let mut site = Site::start("tcp-events", FIVE_A_DAY, &args);
+    let mut site = secret.site("tcp-events", &[]);
     let mut stream = connect(&site, &at(&site));
     let head = format!("GET /v1/events HTTP/1.1\r\nhost: x\r\n{}\r\n", with(TOKEN));
     stream.write_all(head.as_bytes()).expect("a request");
@@ -189,13 +184,7 @@ fn events_are_followed_over_tcp_until_the_end() {
 #[test]
 fn the_token_is_read_again_at_a_reload() {
     let secret = Secret::new();
-    let args = [
-        "--metrics-listen",
-        "0",
-        "--listen-token-file",
-        secret.text(),
-    ];
-    let mut site = Site::start("tcp-again", FIVE_A_DAY, &args);
+    let mut site = secret.site("tcp-again", &[]);
     let other = TOKEN.replace('0', "f");
     let status = |site: &Site, token: &str| ask(site, "GET /v1/status", &with(token), "").status;
     secret.write(&other, 0o600);
@@ -231,15 +220,7 @@ fn the_token_is_read_again_at_a_reload() {
 #[test]
 fn it_speaks_for_several_interfaces() {
     let secret = Secret::new();
-    let args = [
-        "--iface",
-        "lo",
-        "--metrics-listen",
-        "0",
-        "--listen-token-file",
-        secret.text(),
-    ];
-    let site = Site::start("tcp-both", FIVE_A_DAY, &args);
+    let site = secret.site("tcp-both", &["--iface", "lo"]);
     site.daemon
         .wait_stderr(0, "enforcing on lo", LONG)
         .expect("lo");

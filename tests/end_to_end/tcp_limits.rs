@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     http::{connect, exchange},
-    site::{FIVE_A_DAY, Site},
+    site::{FIVE_A_DAY, LONG, Site},
     tcp::{Secret, TOKEN, at},
 };
 
@@ -48,13 +48,7 @@ fn slow_clients_keep_nobody_waiting_for_long() {
 #[test]
 fn what_is_too_large_is_refused() {
     let secret = Secret::new();
-    let args = [
-        "--metrics-listen",
-        "0",
-        "--listen-token-file",
-        secret.text(),
-    ];
-    let site = Site::start("tcp-large", FIVE_A_DAY, &args);
+    let site = secret.site("tcp-large", &[]);
     let at = at(&site);
     let ask =
         |line: &str, headers: &str, body: &str| exchange(connect(&site, &at), line, headers, body);
@@ -84,13 +78,7 @@ fn what_is_too_large_is_refused() {
 #[test]
 fn a_body_that_does_not_come_is_not_waited_for_at_the_end() {
     let secret = Secret::new();
-    let args = [
-        "--metrics-listen",
-        "0",
-        "--listen-token-file",
-        secret.text(),
-    ];
-    let mut site = Site::start("tcp-end", FIVE_A_DAY, &args);
+    let mut site = secret.site("tcp-end", &[]);
     let at = at(&site);
     let head = format!(
         "POST /v1/pause HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\
@@ -102,4 +90,43 @@ fn a_body_that_does_not_come_is_not_waited_for_at_the_end() {
     stream.read_exact(&mut said).expect("an answer");
     assert_eq!(&said, b"HTTP/1.1 100");
     assert!(site.daemon.stop().expect("an end").success());
+}
+
+/// An answer larger than what the kernel buffers, of which nothing is taken.
+#[test]
+fn a_client_that_takes_nothing_loses_its_place() {
+    let secret = Secret::new();
+    let site = secret.site("tcp-takes", &["-v"]);
+    let at = at(&site);
+    let right = format!("authorization: Bearer {TOKEN}\r\n");
+    let sources =
+        (0..100_000).map(|i| format!("\"10.{}.{}.{}\"", i / 62_500, i / 250 % 250, i % 250));
+    let list = format!(
+        "{{\"sources\":[{}]}}",
+        sources.collect::<Vec<_>>().join(",")
+    );
+    assert_eq!(
+        exchange(connect(&site, &at), "POST /v1/bans", &right, &list).status,
+        200
+    );
+    let mut stream = half(
+        &site,
+        &at,
+        &format!("GET /v1/bans HTTP/1.1\r\nhost: x\r\n{right}\r\n"),
+    );
+    site.daemon
+        .wait_stderr(0, "timed out", 6 * LONG)
+        .expect("it is given up");
+    let (mut told, mut taken) = (Vec::new(), 0);
+    let mut piece = [0; 65_536];
+    while let Ok(read @ 1..) = stream.read(&mut piece) {
+        told.extend(&piece[..read.min(1_000 - told.len().min(1_000))]);
+        taken += read;
+    }
+    let told = String::from_utf8_lossy(&told);
+    let length = told
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.and_then(|text| text.parse().ok()).expect("a length");
+    assert!(taken < length, "all {length} bytes were buffered");
 }

@@ -104,7 +104,7 @@ async fn answer<S>(
         }
     };
     if let Err(error) = ended {
-        log::debug!("{peer:?}: {error}");
+        log::debug!("{peer:?}: {:#}", anyhow::Error::from(error));
     }
 }
 

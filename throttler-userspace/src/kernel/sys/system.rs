@@ -30,12 +30,17 @@ pub fn wait_for_readers() -> io::Result<()> {
 /// Monotonic nanoseconds: the clock that `bpf_ktime_get_ns` reads.
 #[must_use]
 pub fn monotonic_ns() -> u64 {
+    // SAFETY: `time` is a timespec to write to; this clock exists on every Linux.
+    nanos(|time| unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, time) })
+}
+
+/// What a call fills in, in nanoseconds.
+fn nanos(call: impl FnOnce(&mut libc::timespec) -> i32) -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `time` is a timespec to write to; this clock exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    call(&mut time);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
@@ -50,13 +55,8 @@ pub fn effective_user() -> u32 {
 /// `posix_get_coarse_res`).
 #[must_use]
 pub fn tick_ns() -> u64 {
-    let mut step = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
     // SAFETY: `step` is a timespec to write to; this clock exists on every Linux.
-    unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut step) };
-    step.tv_sec as u64 * 1_000_000_000 + step.tv_nsec as u64
+    nanos(|step| unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, step) })
 }
 
 /// The limit on locked memory in bytes; `None` for no limit.
