@@ -12,6 +12,7 @@ mod pause;
 mod reload;
 mod selection;
 mod status;
+mod top;
 
 use std::path::{Path, PathBuf};
 
@@ -125,6 +126,8 @@ pub enum Command {
     Dump(dump::DumpArgs),
     /// Say what becomes of an address, and why
     Explain(explain::ExplainArgs),
+    /// Show who is being dropped, live, on a terminal
+    Top(top::TopArgs),
 }
 
 impl Cli {
@@ -159,6 +162,7 @@ impl Cli {
                     Command::Resume(args) => pause::resume(&self.common, &args),
                     Command::Dump(args) => dump::dump(&self.common, &args),
                     Command::Explain(args) => explain::explain(&self.common, &args),
+                    Command::Top(args) => top::top(&self.common, &args),
                 }
             }
         }

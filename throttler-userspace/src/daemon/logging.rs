@@ -1,7 +1,7 @@
 //! The log on standard error, as text or JSON lines. Values are fields, so that both formats carry
 //! the same.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 
 use clap::ValueEnum;
 use env_logger::fmt::Formatter;
@@ -34,10 +34,20 @@ impl Color {
     /// Whether standard error gets colour. `NO_COLOR` is respected (no-color.org).
     #[must_use]
     pub fn on_stderr(self) -> bool {
+        self.on(&std::io::stderr())
+    }
+
+    /// Whether standard output gets colour, alike.
+    #[must_use]
+    pub fn on_stdout(self) -> bool {
+        self.on(&std::io::stdout())
+    }
+
+    fn on(self, stream: &impl std::io::IsTerminal) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            Self::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         }
     }
 }

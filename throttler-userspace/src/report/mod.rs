@@ -12,6 +12,7 @@ mod entries;
 mod explain;
 mod generation;
 mod global;
+mod live;
 mod metrics;
 mod names;
 mod output;
@@ -32,6 +33,9 @@ pub use buckets::buckets;
 pub use counters::counters;
 pub use explain::explain;
 pub use generation::Generation;
+pub use live::{
+    Counted, Interface, Live, Query, SHOWN, Snapshot, Sort, Source as LiveSource, Tallies,
+};
 pub use metrics::{escape as label, metrics};
 pub use output::{Format, Table, seconds};
 pub use overrides::overrides;
