@@ -18,6 +18,7 @@ mod reload_refused;
 mod selfcheck;
 mod shared_limits;
 mod site;
+mod top;
 mod traffic;
 mod unattended;
 mod until;

@@ -32,25 +32,14 @@ use super::selection::Interfaces;
 use crate::kernel::checks;
 use crate::report::Live;
 
-/// Looks closer together than this show nothing but noise.
-const SHORTEST: Duration = Duration::from_millis(100);
-
 /// Arguments of `top`.
 #[derive(Debug, Args)]
 pub struct TopArgs {
     #[command(flatten)]
     interfaces: Interfaces,
-    /// Time between two looks, 100 ms or more; longer by itself where a look takes more than half of it
-    #[arg(long, value_parser = interval, value_name = "TIME", default_value = "1s")]
+    /// Time between two looks, a second or more; longer by itself where a look takes more than half of it
+    #[arg(long, value_parser = crate::cli::duration, value_name = "TIME", default_value = "1s")]
     interval: Duration,
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    let interval = super::duration(text)?;
-    if interval < SHORTEST {
-        return Err(format!("{text} is shorter than 100 ms; use `0.1s` or more"));
-    }
-    Ok(interval)
 }
 
 pub(super) fn top(common: &Common, args: &TopArgs) -> Result<()> {

@@ -25,9 +25,9 @@ Rates: what came between two looks, by the time between them. seen:
 since the latest packet. banned: what is left of the datapath's ban;
 who is banned by an operator has the class `block`.";
 
-/// A popup leaves this much of the screen around it.
+/// A popup leaves the first line and the last of the screen.
 const AROUND: Margin = Margin {
-    horizontal: 2,
+    horizontal: 0,
     vertical: 1,
 };
 
