@@ -101,8 +101,21 @@ impl Terminal {
     ///
     /// # Errors
     /// If it does not within 30 s; the error has the last screen.
-    pub fn wait(&self, what: &str, mut done: impl FnMut(&str) -> bool) -> Result<String> {
-        let end = Instant::now() + Duration::from_secs(30);
+    pub fn wait(&self, what: &str, done: impl FnMut(&str) -> bool) -> Result<String> {
+        self.wait_for(what, Duration::from_secs(30), done)
+    }
+
+    /// The same with another deadline.
+    ///
+    /// # Errors
+    /// As [`Terminal::wait`].
+    pub fn wait_for(
+        &self,
+        what: &str,
+        timeout: Duration,
+        mut done: impl FnMut(&str) -> bool,
+    ) -> Result<String> {
+        let end = Instant::now() + timeout;
         loop {
             let screen = self.screen()?;
             if done(&screen) {
