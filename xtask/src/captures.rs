@@ -49,7 +49,7 @@ const CAPTURES: [Capture; 3] = [
     },
     Capture {
         name: "explain",
-        command: &["explain", scene::GREEDY, "--port", "443"],
+        command: &["explain", scene::GREEDY, "--port", "53", "--proto", "udp"],
         how: How::Printed,
     },
     Capture {

@@ -28,6 +28,9 @@ const ABUSE: &str =
 /// The end of a word that `top` draws for the ban that is awaited.
 const BANNED: &str = "banned 1";
 const STEP: Duration = Duration::from_millis(10);
+/// As many rows as the sources need.
+const COLUMNS: u16 = 80;
+const ROWS: u16 = 17;
 /// What the policy file is called in what is kept.
 const POLICY: &str = "/etc/throttler/throttler.toml";
 
@@ -64,7 +67,7 @@ impl Scene {
         let daemon = Daemon::start(&lab, binary, &policy, &["--xdp-mode", "native"])?;
         Ok(Self {
             traffic: Traffic::start(Injector::new(&lab)?),
-            terminal: Terminal::start(&lab, 80, 24)?,
+            terminal: Terminal::start(&lab, COLUMNS, ROWS)?,
             daemon,
             _lab: lab,
         })
