@@ -161,7 +161,10 @@ impl Terminal {
         command
             .env_clear()
             .envs([("LC_ALL", "C.UTF-8"), ("SHELL", "/bin/sh")]);
-        command.envs(env::var_os("PATH").map(|path| ("PATH", path)));
+        // But where to look, and where coverage is written.
+        for name in ["PATH", "LLVM_PROFILE_FILE"] {
+            command.envs(env::var_os(name).map(|value| (name, value)));
+        }
         command
             .args(["-u", "-f", "/dev/null", "-S"])
             .arg(self.directory.join("socket"))
