@@ -65,7 +65,7 @@ pub struct Common {
     /// The daemon's control socket [default: /run/throttler/throttler.sock]
     #[arg(long, global = true, env = "THROTTLER_SOCKET", value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// Colour in diagnostics
+    /// Colour in diagnostics and `top`
     #[arg(
         long,
         global = true,
