@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(baseline.step(one, 12, 9), (2, 4));
         assert_eq!(baseline.step(one, 12, 9), (0, 0));
         // Somebody else took the place: all that it has is new.
-        assert_eq!(baseline.step(other, 3, 1), (3, 1));
+        assert_eq!(baseline.step(other, 30, 11), (30, 11));
         // A table that grew has a baseline of its own; until then nothing is known.
         assert_eq!(baseline.step(Spot::of(2, 7), 3, 1), (0, 0));
     }
