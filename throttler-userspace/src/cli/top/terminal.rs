@@ -1,6 +1,5 @@
 //! The terminal: taken, drawn on, and given back, whatever happens.
 
-use std::io;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 
@@ -23,8 +22,8 @@ pub(super) enum Message {
     Key(KeyEvent),
     /// The terminal has another size; it is asked for it when it is drawn on.
     Resized,
-    /// The terminal has gone.
-    Gone(io::Error),
+    /// It cannot go on: the terminal, or the thread that looks, has gone.
+    Gone(String),
     Signal(i32),
     Look(Look),
     Answer(Answer),
@@ -37,7 +36,8 @@ enum End {
     Signal(i32),
 }
 
-/// The terminal while it is ours. On drop it is as it was; in a panic before the message is printed.
+/// The terminal while it is ours. On drop it is as it was; in a panic already before the message is printed, which a
+/// second time would paint over.
 struct Screen(DefaultTerminal);
 
 impl Screen {
@@ -51,7 +51,9 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        ratatui::restore();
+        if !thread::panicking() {
+            ratatui::restore();
+        }
     }
 }
 
@@ -111,7 +113,7 @@ fn until_end(
                 }
                 Message::Signal(SIGTSTP) => Effect::Suspend,
                 Message::Signal(signal) => return Ok(End::Signal(signal)),
-                Message::Gone(error) => bail!("the terminal has gone: {error}"),
+                Message::Gone(why) => bail!("{why}"),
             };
             match effect {
                 Effect::Nothing => {}
@@ -140,7 +142,7 @@ fn input() -> Message {
             Ok(Event::Key(key)) if key.is_press() => return Message::Key(key),
             Ok(Event::Resize(..)) => return Message::Resized,
             Ok(_) => {}
-            Err(error) => return Message::Gone(error),
+            Err(error) => return Message::Gone(format!("the terminal has gone: {error}")),
         }
     }
 }

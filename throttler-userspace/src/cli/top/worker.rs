@@ -95,6 +95,7 @@ struct Looking {
 
 impl Looking {
     fn run(&mut self, orders: &mpsc::Receiver<Order>) {
+        let _told = Told(self.sender.clone());
         let mut first = true;
         loop {
             let rest = match self.frozen {
@@ -157,6 +158,18 @@ impl Looking {
         if let Err(error) = thread.spawn(ask) {
             let answer = Answer::Failed(format!("{source} is not banned: {error}"));
             let _ = self.sender.send(Message::Answer(answer));
+        }
+    }
+}
+
+/// A panic of this thread ends `top`: the terminal has been given back for its message.
+struct Told(Sender<Message>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let why = "the thread that looks at the maps has failed";
+            let _ = self.0.send(Message::Gone(why.to_owned()));
         }
     }
 }
