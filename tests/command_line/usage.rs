@@ -31,6 +31,8 @@ usage! {
     explain_bad_proto: ["explain", "10.0.0.1", "--proto", "sctp"],
     explain_bad_port: ["explain", "10.0.0.1", "--port", "65536"],
     check_no_file: ["check"],
+    top_no_terminal: ["top"],
+    top_bad_interval: ["top", "--interval", "soon"],
 }
 
 #[test]

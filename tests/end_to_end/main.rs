@@ -27,6 +27,7 @@ mod standing;
 mod tcp;
 mod tcp_limits;
 mod tcp_start;
+mod top;
 mod traffic;
 mod unattended;
 mod unban;

@@ -1,6 +1,7 @@
 //! A table of a million sources is dumped in full: every source once, with what it has, in every format.
 
 use std::{
+    cmp::Reverse,
     io::{BufRead as _, BufReader},
     net::IpAddr,
     process::Stdio,
@@ -8,12 +9,13 @@ use std::{
 
 use serde_json::{Value, json};
 use throttler::kernel::{publish, tables::Tables};
+use throttler::report::{Live, Query, SHOWN, Sort};
 use throttler_common::class::tag;
-use throttler_lab::topology::SERVER_IFACE;
+use throttler_lab::{frames, topology::SERVER_IFACE};
 
 use crate::{
-    crowd::{Crowd, dropped, number},
-    site::Site,
+    crowd::{Crowd, address, dropped, number},
+    site::{Site, server},
 };
 
 const SOURCES: usize = 1_000_000;
@@ -113,6 +115,69 @@ fn a_million_sources_are_dumped_once_each() {
         });
         assert_eq!(seen, SOURCES, "{format}");
     }
+    looked_at(&site, &numbers);
+}
+
+/// What `top` shows of them: the thousand most dropped, and then who sends now.
+fn looked_at(site: &Site, numbers: &[u32]) {
+    let mut live = Live::open(site.daemon.bpffs(), &[]).expect("maps");
+    let query = Query::default();
+    let first = live.look(&query, |_| true).expect("a look");
+    assert_eq!(first.matching, SOURCES as u64);
+    assert_eq!(first.interfaces[0].entries, SOURCES as u64);
+    let mut worst: Vec<u64> = numbers.iter().map(|number| dropped(*number)).collect();
+    worst.sort_unstable_by_key(|dropped| Reverse(*dropped));
+    let shown = first.sources.iter().map(|source| source.tallies.dropped);
+    assert_eq!(shown.collect::<Vec<_>>(), worst[..SHOWN]);
+    assert!(
+        first
+            .sources
+            .iter()
+            .all(|one| one.elapsed.is_none() && one.tallies.new_passed == 0)
+    );
+
+    // In full debt or not, it has more than these left.
+    let (number, sent) = (*numbers.iter().find(|n| *n % 1_000 == 200).expect("one"), 5);
+    let source = address(number);
+    let before = site.counters().packets;
+    let syns = (0..sent).map(|port| frames::tcp_syn(source, server(source), 2_000 + port, 443));
+    site.injector.send_many(syns).expect("frames");
+    site.wait_packets(before + u64::from(sent));
+    for (sort, new) in [(Sort::PassRate, u64::from(sent)), (Sort::PassRate, 0)] {
+        let next = live.look(
+            &Query {
+                sort,
+                ..query.clone()
+            },
+            |_| true,
+        );
+        let next = next.expect("a look");
+        let first = &next.sources[0];
+        assert_eq!(first.tallies.new_passed, new);
+        assert!(first.elapsed.is_some());
+        if new > 0 {
+            assert_eq!(first.source.addr(), source);
+            assert_eq!(
+                first.tallies.passed,
+                u64::from(number % 7 + u32::from(sent))
+            );
+        }
+        assert!(
+            next.sources[1..]
+                .iter()
+                .all(|one| one.tallies.new_passed == 0)
+        );
+    }
+    let narrow = Query {
+        source: Some("10.0.0.0/24".parse().expect("a prefix")),
+        ..Query::default()
+    };
+    let few = live.look(&narrow, |_| true).expect("a look");
+    let within = numbers
+        .iter()
+        .filter(|number| *number % 2 == 0 && *number / 2 < 256);
+    assert_eq!(few.matching, within.count() as u64);
+    assert_eq!(few.matching, few.sources.len() as u64);
 }
 
 /// Every field of an entry.

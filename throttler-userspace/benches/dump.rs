@@ -1,5 +1,5 @@
 //! Milliseconds of `throttler dump` over a table of a million sources: the command as it is shipped, from its
-//! start to its end, into `/dev/null` and into a file.
+//! start to its end, into `/dev/null` and into a file; and of one look of `throttler top`.
 //!
 //! Machines are noisy: the least of several rounds counts, and the processor time beside it says what is the
 //! command's own.
@@ -12,6 +12,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use throttler::kernel::pins::Pins;
 use throttler::kernel::{publish, tables::Tables};
+use throttler::report::{Live, Query, SHOWN};
 use throttler_common::class::tag;
 use throttler_lab::topology::SERVER_IFACE;
 use throttler_lab::{Daemon, Lab};
@@ -72,6 +73,7 @@ fn main() -> Result<()> {
     for (name, args) in all {
         measure(&daemon, name, args, file.path())?;
     }
+    looks(&daemon)?;
     // Every class has to be looked up again, and every bucket converted.
     daemon.rewrite_policy(&POLICY.replace("1000/hour", "1100/hour"))?;
     daemon.reload()?;
@@ -100,6 +102,22 @@ fn measure(daemon: &Daemon, name: &str, args: &[&str], file: &Path) -> Result<()
     let ([null, cpu], [kept, _]) = (least(Path::new("/dev/null"))?, least(file)?);
     let size = std::fs::metadata(file)?.len() as f64 / 1e6;
     println!("| {name} | {null} | {cpu} | {kept} | {size:.1} |");
+    Ok(())
+}
+
+/// One look of `throttler top` after the other, as its thread does.
+fn looks(daemon: &Daemon) -> Result<()> {
+    let mut live = Live::open(daemon.bpffs(), &[])?;
+    let mut took = Vec::new();
+    for _ in 0..=2 * ROUNDS {
+        let started = Instant::now();
+        let found = live.look(&Query::default(), |_| true)?;
+        took.push(started.elapsed().as_millis());
+        ensure!(found.matching == SOURCES as u64 && found.sources.len() == SHOWN);
+    }
+    let (first, rest) = (took.remove(0), took.iter().min().copied().unwrap_or(0));
+    println!("| top, the first look | {first} | | | |");
+    println!("| top, a look | {rest} | | | |");
     Ok(())
 }
 

@@ -22,11 +22,21 @@ pub(crate) fn command(workspace: &Workspace) -> Result<()> {
 
 /// Sets up, builds `throttler` for release and gives its path; says what it does on stderr.
 pub(crate) fn throttler(workspace: &Workspace) -> Result<PathBuf> {
+    binary(workspace, &["--release"])
+}
+
+/// The same as the tests have it, which builds sooner.
+pub(crate) fn unoptimised(workspace: &Workspace) -> Result<PathBuf> {
+    binary(workspace, &[])
+}
+
+fn binary(workspace: &Workspace, profile: &[&str]) -> Result<PathBuf> {
     eprintln!("{}", setup::run(workspace)?);
     // Cargo says where the binary is: a configured `build.target` puts it elsewhere than target/release.
     let mut cargo = workspace
         .cargo()
-        .args(["build", "--release", "--package", "throttler-userspace"])
+        .args(["build", "--package", "throttler-userspace"])
+        .args(profile)
         .args(["--bin", "throttler"])
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped())

@@ -2,7 +2,7 @@
 
 mod clients;
 mod observe;
-mod policy;
+pub(crate) mod policy;
 mod screen;
 mod traffic;
 mod verdict;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod captures;
 mod demo;
 mod kernels;
 mod prove;
@@ -51,6 +52,8 @@ enum Command {
     Kernels(kernels::KernelsArgs),
     /// Show a flood being stopped (needs root)
     Demo,
+    /// Take the captures of README.md and docs/captures anew (needs root)
+    Captures(captures::CapturesArgs),
 }
 
 fn main() -> ExitCode {
@@ -81,6 +84,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Prove(args) => prove::command(&workspace, &args),
         Command::Kernels(args) => kernels::command(&workspace, &args),
         Command::Demo => demo::command(&workspace),
+        Command::Captures(args) => captures::command(&workspace, &args),
     }
 }
 

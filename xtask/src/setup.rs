@@ -10,6 +10,7 @@ mod machine;
 mod plan;
 mod record;
 mod rust;
+pub(crate) mod tmux;
 
 use std::{
     fs::{self, File, TryLockError},

@@ -30,6 +30,7 @@ pub mod netns;
 mod process;
 pub mod sinks;
 mod sys;
+mod terminal;
 pub mod topology;
 pub mod traffic;
 mod volley;
@@ -43,6 +44,7 @@ pub use interrupt::Interrupts;
 pub use netns::{Netns, require_root};
 pub use process::{CliOutput, run};
 pub use sinks::{TcpSink, UdpSink};
+pub use terminal::{PROMPT, Terminal};
 pub use topology::Lab;
 pub use traffic::{Injector, ping, udp_burst};
 pub use volley::Volley;
@@ -58,5 +60,7 @@ pub fn sweep() -> anyhow::Result<Vec<String>> {
             .iter()
             .map(|path| path.display().to_string()),
     );
+    let terminals = terminal::sweep()?;
+    swept.extend(terminals.iter().map(|path| path.display().to_string()));
     Ok(swept)
 }

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 pub enum Status {
     /// Something failed at run time.
     Runtime = 1,
+    /// The command cannot be used so, or not here.
+    Usage = 2,
     /// The daemon is not reachable, or nothing is attached.
     NothingAttached = 3,
     /// What was asked for is not there.

@@ -13,6 +13,7 @@ mod pause;
 mod reload;
 mod selection;
 mod status;
+mod top;
 
 use std::path::{Path, PathBuf};
 
@@ -66,7 +67,7 @@ pub struct Common {
     /// The daemon's control socket [default: /run/throttler/throttler.sock]
     #[arg(long, global = true, env = "THROTTLER_SOCKET", value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// Colour in diagnostics
+    /// Colour in diagnostics and `top`
     #[arg(
         long,
         global = true,
@@ -129,6 +130,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Look for what stands in the way of full protection, and say how to mend it
     Doctor(doctor::DoctorArgs),
+    /// Show who is being dropped, live, on a terminal
+    Top(top::TopArgs),
 }
 
 impl Cli {
@@ -164,6 +167,7 @@ impl Cli {
                     Command::Dump(args) => dump::dump(&self.common, &args),
                     Command::Explain(args) => explain::explain(&self.common, &args),
                     Command::Doctor(args) => doctor::doctor(&self.common, &args),
+                    Command::Top(args) => top::top(&self.common, &args),
                 }
             }
         }

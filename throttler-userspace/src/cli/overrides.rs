@@ -203,6 +203,26 @@ impl Terms {
     }
 }
 
+/// Bans a source for `top`; gives the interfaces.
+///
+/// # Errors
+/// As [`Client::post`].
+pub(super) fn ban_from_top(
+    common: &Common,
+    source: IpNet,
+    duration: Option<&str>,
+) -> Result<Vec<String>> {
+    let given = Given {
+        sources: vec![source.to_string()],
+        plan: None,
+        duration: duration.map(str::to_owned),
+        reason: Some("throttler top"),
+    };
+    let answer: Answer = Client::new(common.socket()).post(path(Kind::Ban), &given)?;
+    let ifaces = answer.interfaces.into_iter();
+    Ok(ifaces.map(|interface| interface.iface).collect())
+}
+
 /// How much of it was not so before.
 fn news(changed: usize, of: usize) -> String {
     match (changed, of) {

@@ -4,7 +4,7 @@
 //! Where standard error is the journal, each line begins with its priority, `<4>` (sd-daemon(3)), and has no time of its
 //! own but where it tells of something earlier.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use clap::ValueEnum;
@@ -38,10 +38,20 @@ impl Color {
     /// Whether standard error gets colour. `NO_COLOR` is respected (no-color.org).
     #[must_use]
     pub fn on_stderr(self) -> bool {
+        self.on(&std::io::stderr())
+    }
+
+    /// Whether standard output gets colour, alike.
+    #[must_use]
+    pub fn on_stdout(self) -> bool {
+        self.on(&std::io::stdout())
+    }
+
+    fn on(self, stream: &impl std::io::IsTerminal) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            Self::Auto => stream.is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::host::HostWords;
 pub struct Sources {
     /// How it is laid out.
     pub head: TableHead,
+    /// The kernel's identifier of the map.
+    pub id: u32,
     mapping: Mapping,
 }
 
@@ -32,7 +34,26 @@ impl Sources {
         let sets = geometry::total_sets(&head);
         let mapping = Mapping::new(map.as_fd(), sets as usize * size_of::<Set>())
             .context("mapping the source table")?;
-        Ok(Self { head, mapping })
+        Ok(Self {
+            head,
+            id: map.info.id,
+            mapping,
+        })
+    }
+
+    /// The identifier of the table that is pinned in a directory now.
+    ///
+    /// # Errors
+    /// Nothing pinned there, or not a table of ours.
+    pub fn pinned_id(dir: &Path) -> Result<u32> {
+        let map: Map<u32, Set> = Map::open(&dir.join(map::SOURCES))?;
+        Ok(map.info.id)
+    }
+
+    /// Places of sources and parent prefixes.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.head.regions[region::NEWCOMERS].first as usize * WAYS
     }
 
     /// Sources of one family that it has room for.

@@ -9,7 +9,7 @@ use throttler_common::abi::{ScopeCounters, Stats, Tally, active};
 use throttler_common::{Reason, Verdict};
 
 use super::attached::Attachment;
-use super::entries::entries;
+use super::entries::{Entries, entries};
 use super::output::{Format, Table, json, seconds};
 use crate::compile::ScopeKind;
 use crate::kernel::canary;
@@ -94,8 +94,8 @@ pub(super) struct Pressure {
 #[derive(Debug, Serialize)]
 pub(super) struct InterfaceReport {
     pub(super) iface: String,
-    xdp_mode: &'static str,
-    mode: String,
+    pub(super) xdp_mode: &'static str,
+    pub(super) mode: String,
     pub(super) paused: bool,
     pub(super) paused_for_s: Option<f64>,
     pub(super) generation: u32,
@@ -164,6 +164,14 @@ pub(super) fn refused(tables: &Tables) -> u64 {
 }
 
 pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
+    report_with(attachment, entries(attachment))
+}
+
+/// The same by somebody who has counted the sources already.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn report_with(attachment: &Attachment, entries: Entries) -> Result<InterfaceReport> {
     let tables = &attachment.tables;
     let mut totals = Totals::default();
     let mut scopes = Vec::new();
@@ -181,7 +189,6 @@ pub(super) fn report(attachment: &Attachment) -> Result<InterfaceReport> {
         }
     }
     let stats = stats(tables)?;
-    let entries = entries(attachment);
     let newcomers = [0, 1].map(|family| tables.sources.newcomers(family));
     let paused_until = tables.active.get(&active::PAUSED_UNTIL)?.unwrap_or(0);
     let now = attachment.clock.monotonic_ns;

@@ -27,13 +27,16 @@ pub(super) fn entries(attachment: &Attachment) -> Entries {
         let ban = Ban(set.load(layout::ban(way)));
         sum.banned += u64::from(holds(attachment, region, ban));
     });
-    parts
-        .into_iter()
-        .fold(Entries::default(), |sum, part| Entries {
-            families: [
-                sum.families[0] + part.families[0],
-                sum.families[1] + part.families[1],
-            ],
-            banned: sum.banned + part.banned,
-        })
+    parts.into_iter().fold(Entries::default(), Entries::and)
+}
+
+impl Entries {
+    /// Both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        let [v4, v6] = self.families;
+        Self {
+            families: [v4 + other.families[0], v6 + other.families[1]],
+            banned: self.banned + other.banned,
+        }
+    }
 }

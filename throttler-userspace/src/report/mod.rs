@@ -14,6 +14,7 @@ mod explain;
 mod generation;
 mod global;
 mod lift;
+mod live;
 mod load;
 mod metrics;
 mod names;
@@ -38,6 +39,9 @@ pub use counters::counters;
 pub use explain::explain;
 pub use generation::Generation;
 pub use lift::{Lifted, holders, lift};
+pub use live::{
+    Counted, Interface, Live, Query, SHOWN, Snapshot, Sort, Source as LiveSource, Tallies,
+};
 pub use load::{Load, load};
 pub use metrics::{escape as label, metrics};
 pub use output::{Format, Table, harmless, json, seconds};

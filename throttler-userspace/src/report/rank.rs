@@ -81,10 +81,10 @@ fn number(family: usize, addr: Addr) -> u64 {
 }
 
 /// A filter by prefix: what must be equal, by region of the table.
-struct Wanted([Option<(Addr, Addr)>; region::NEWCOMERS]);
+pub(super) struct Wanted([Option<(Addr, Addr)>; region::NEWCOMERS]);
 
 impl Wanted {
-    fn new(reader: &Reader<'_>, source: Option<IpNet>) -> Self {
+    pub(super) fn new(reader: &Reader<'_>, source: Option<IpNet>) -> Self {
         let everything = Some((Addr::default(), Addr::default()));
         let Some(net) = source else {
             return Self([everything; region::NEWCOMERS]);
@@ -101,7 +101,7 @@ impl Wanted {
         }))
     }
 
-    fn wants(&self, region: usize, addr: Addr) -> bool {
+    pub(super) fn wants(&self, region: usize, addr: Addr) -> bool {
         self.0[region].is_some_and(|(network, mask)| addr.masked(mask) == network)
     }
 }

@@ -17,6 +17,21 @@ pub(super) struct Spot {
 }
 
 impl Spot {
+    /// Which place of the table: its set times [`WAYS`] plus its way.
+    pub(super) fn place(self) -> usize {
+        self.way as usize
+    }
+
+    /// Whose it is; nobody's is 0.
+    pub(super) fn identity(self) -> u32 {
+        self.identity
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(way: u32, identity: u32) -> Self {
+        Self { way, identity }
+    }
+
     /// What is there now; `None` where it is another source's, or nobody's.
     pub(super) fn read(self, sources: &Sources) -> Option<SlotRecord> {
         let set = sources.set(self.way / WAYS as u32)?;

@@ -19,8 +19,8 @@ pub(super) struct Scope {
     pub(super) pro: Allowance,
 }
 
-pub(super) const WEB_PORT: u16 = 443;
-pub(super) const DNS_PORT: u16 = 53;
+pub(crate) const WEB_PORT: u16 = 443;
+pub(crate) const DNS_PORT: u16 = 53;
 
 /// No bucket is full again within a second, so that a burst each second keeps it empty.
 pub(super) const SCOPES: [Scope; 3] = [
@@ -83,7 +83,7 @@ reason = "credential stuffing"
 "#;
 
 /// The policy file.
-pub(super) fn text() -> String {
+pub(crate) fn text() -> String {
     let mut text = "[throttler]\nmode = \"enforce\"\nmax_sources = 4096\n".to_owned();
     for scope in &SCOPES {
         let (name, Allowance { per_second, burst }) = (scope.name, scope.free);

@@ -75,7 +75,7 @@ fn llvm() -> BTreeMap<u32, PathBuf> {
     found
 }
 
-fn has(program: &str) -> bool {
+pub(super) fn has(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     // Administrators' directories are not in everyone's PATH, but root's commands find theirs there.
     env::split_paths(&path)

@@ -37,7 +37,9 @@ impl From<anyhow::Error> for Problem {
             Some(Status::NothingAttached) => StatusCode::SERVICE_UNAVAILABLE,
             Some(Status::NotFound) => StatusCode::NOT_FOUND,
             Some(Status::BadPolicy) => StatusCode::UNPROCESSABLE_ENTITY,
-            Some(Status::Runtime | Status::Privilege) | None => StatusCode::INTERNAL_SERVER_ERROR,
+            Some(Status::Runtime | Status::Privilege | Status::Usage) | None => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         };
         Self::new(status, format!("{error:#}"))
     }
