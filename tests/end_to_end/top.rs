@@ -286,13 +286,16 @@ fn a_source_is_explained_banned_and_frozen() {
             popup.contains(&words(sentence)),
             "{sentence} is not in\n{screen}"
         );
+        // Followed at once by another key, Escape would be the beginning of it.
         bench.press(&["Escape"]);
+        bench.wait("no text", |screen| !screen.contains("explain 192.0.2.1"));
 
         bench.press(&["End", "b"]);
         bench.wait("how long", |screen| {
             screen.contains("ban 198.51.100.7/32 for (empty: for good): 10min")
         });
         bench.press(&["Escape"]);
+        bench.wait("no question", |screen| !screen.contains("for good"));
         bench.answer("b", "ban 198.51.100.7/32 for", "1h");
         bench.wait("sure", |screen| {
             screen.contains("ban 198.51.100.7/32 for 1h? y: yes")
