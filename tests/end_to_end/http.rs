@@ -44,6 +44,8 @@ impl Answer {
             match stream.read(&mut piece) {
                 Ok(0) => break,
                 Ok(read) => text.extend(&piece[..read]),
+                // A process that is stopped and goes on (signal(7)).
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // The daemon closed with a part of the request unread: the answer is there.
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
                 // With a deadline on the socket no signal's end restarts the call (signal(7)).
