@@ -33,6 +33,8 @@ const COLUMNS: u16 = 80;
 const ROWS: u16 = 17;
 /// What the policy file is called in what is kept.
 const POLICY: &str = "/etc/throttler/throttler.toml";
+/// Where pins are, if nothing else is said.
+const PINS: &str = "/sys/fs/bpf/throttler";
 
 /// Who sends, to which port, and how many frames in so many steps.
 const SENDERS: [(&str, u16, u32, u32); 8] = [
@@ -92,7 +94,10 @@ impl Scene {
             };
             let path = self.daemon.policy_path();
             let path = path.canonicalize().unwrap_or(path);
-            let text = text.replace(&path.display().to_string(), POLICY);
+            let pins = self.daemon.bpffs().display().to_string();
+            let text = text
+                .replace(&path.display().to_string(), POLICY)
+                .replace(&pins, PINS);
             Ok(format!(
                 "$ throttler {}\n{}\n",
                 capture.command.join(" "),

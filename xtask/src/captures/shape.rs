@@ -17,6 +17,19 @@ pub(super) fn differences(kept: &str, shown: &str) -> Vec<String> {
     uneven.map(line).collect()
 }
 
+/// The names of the checks of a report of `doctor`, a line each.
+pub(super) fn checks(report: &str) -> String {
+    let name = |line: &str| {
+        let rest = line.strip_prefix("  ")?;
+        let (level, rest) = rest.split_once(' ')?;
+        let name = rest.trim_start().split("  ").next()?;
+        ["ok", "warn", "FAIL"]
+            .contains(&level)
+            .then(|| format!("{name}\n"))
+    };
+    report.lines().filter_map(name).collect()
+}
+
 /// A line with `#` for each word that is a figure, digits elsewhere as `0`, and without bars.
 fn shape(line: &str) -> String {
     let words = line.split_whitespace().map(|word| {
@@ -30,7 +43,25 @@ fn shape(line: &str) -> String {
         }
     });
     let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
-    words.join(" ")
+    ages(words).join(" ")
+}
+
+/// `# min # s` and the like as one word: how long ago is said in one unit or two.
+fn ages(words: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for word in words {
+        let unit = word.trim_end_matches([',', ';', ':', ')']);
+        if ["d", "h", "min", "s"].contains(&unit) && kept.last().is_some_and(|last| last == "#") {
+            kept.pop();
+            if kept.last().is_some_and(|last| last == "AGE") {
+                kept.pop();
+            }
+            kept.push(word.replacen(unit, "AGE", 1));
+        } else {
+            kept.push(word);
+        }
+    }
+    kept
 }
 
 fn is_bar(char: char) -> bool {
@@ -67,7 +98,7 @@ fn masked(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{differences, shape};
+    use super::{checks, differences, shape};
 
     #[test]
     fn figures_and_bars_are_masked_and_words_are_not() {
@@ -88,6 +119,26 @@ mod tests {
         ] {
             assert_eq!(shape(line), expected);
         }
+    }
+
+    #[test]
+    fn an_age_is_one_word() {
+        let one = shape("  XDP      native (asked for), attached for 42 s");
+        assert_eq!(one, "XDP native (asked for), attached for AGE");
+        assert_eq!(
+            one,
+            shape("  XDP      native (asked for), attached for 1 h 3 min")
+        );
+        assert_eq!(
+            shape("daemon 12, up for 1 min 2 s; on exit: detach"),
+            "daemon # up for AGE; on exit: detach"
+        );
+    }
+
+    #[test]
+    fn what_doctor_looks_at_is_the_same_everywhere() {
+        let here = "this host\n  ok    kernel       Linux 6.18\n  warn  wall clock   not set\n                     -> run it\n";
+        assert_eq!(checks(here), "kernel\nwall clock\n");
     }
 
     #[test]
