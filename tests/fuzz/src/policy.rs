@@ -75,7 +75,8 @@ fn accepted(config: &Config) {
     described(&tables.description);
 
     // The same policy published again changes nothing but the generation.
-    let next = compile(config, Some(&previous(&tables)), clock()).expect("what compiled before");
+    let next =
+        compile(config, Some(&Previous::from(&tables)), clock()).expect("what compiled before");
     assert_eq!(next.head.generation, 2);
     assert!(same(&tables, &next), "identifiers moved");
     for (row, next) in tables.rows.iter().zip(&next.rows) {
@@ -95,7 +96,7 @@ fn reloaded(config: &Config, first: PolicyTables) {
     let mut tables = first;
     for next in [policies::config(1), config, policies::config(0), config] {
         taken(&tables);
-        match compile(next, Some(&previous(&tables)), clock()) {
+        match compile(next, Some(&Previous::from(&tables)), clock()) {
             Ok(next) => tables = next,
             // Names of both together may be too many.
             Err(error) => assert!(error.to_string().contains(char::is_numeric), "{error}"),
@@ -114,18 +115,6 @@ fn taken(tables: &PolicyTables) {
     } = tables;
     let taken = verify(description, head, rows, histories);
     taken.unwrap_or_else(|error| panic!("{error}: {description:?}"));
-}
-
-/// The next generation's past.
-pub(crate) fn previous(tables: &PolicyTables) -> Previous {
-    Previous {
-        description: tables.description.clone(),
-        rows: tables.rows.clone(),
-        histories: tables.histories.clone(),
-        row_stride: tables.head.row_stride,
-        global_rows: tables.head.global_rows,
-        reserved_rows: tables.head.reserved_rows,
-    }
 }
 
 /// Everything is within the maps, and within the arithmetic.

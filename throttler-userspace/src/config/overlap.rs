@@ -13,6 +13,9 @@ use super::scopes::{Atom, Specificity, more_specific};
 /// Every pair with one destination is compared: this many take half a second, and no datapath table has room for more.
 const MOST_ATOMS: usize = 16_384;
 
+/// Pairs of scopes that are reported: with each of a thousand scopes like all the others, half a million.
+const MOST_REPORTED: usize = 1_000;
+
 /// Where a match stands in the file.
 #[derive(Clone, Default)]
 pub(crate) struct Placed {
@@ -42,7 +45,7 @@ struct Located<'a> {
     span: Range<usize>,
 }
 
-/// Reports the first conflict of each pair of scopes.
+/// Reports the first conflict of each pair of scopes, of a thousand pairs at most.
 pub(crate) fn check(scopes: &[Scope], matches: &[(Match, Placed)], findings: &mut Findings) {
     let Some(groups) = by_destination(matches, findings) else {
         return;
@@ -59,6 +62,9 @@ pub(crate) fn check(scopes: &[Scope], matches: &[(Match, Placed)], findings: &mu
                 let conflict = matches!(verdict, Specificity::Equal | Specificity::Partial);
                 if conflict && reported.insert((a.min(b), a.max(b))) {
                     report(scopes, first, second, verdict, findings);
+                    if reported.len() == MOST_REPORTED {
+                        return;
+                    }
                 }
             }
         }

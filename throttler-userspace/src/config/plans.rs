@@ -8,7 +8,7 @@ use super::model::{Layer, Limit, Plan, PlanLimit, PlanScope, Scope};
 use super::names;
 use super::raw::{Named, RawConfig};
 use super::raw_limits::{RawLimit, RawPlanLimit, RawPlanScope};
-use super::suggest::{known, quote};
+use super::suggest::quote;
 
 const UNLIMITED: &str = "unlimited";
 
@@ -90,7 +90,7 @@ fn owner<'o, 'a>(
                 quote(plan.get_ref()),
                 quote(scope.get_ref())
             ),
-            known(
+            findings.known(
                 "scopes and layers",
                 scope.get_ref(),
                 owners.iter().map(|o| o.name),
@@ -153,7 +153,7 @@ fn overrides(
             findings.error(
                 name.span(),
                 format!("`{}` has no limit {}", owner.name, quote(text)),
-                known(
+                findings.known(
                     "limits",
                     text,
                     owner.written.iter().map(|l| l.name.get_ref().as_str()),

@@ -52,7 +52,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Writer {
         let who = uid.map_or_else(|| "an unknown user".to_owned(), |uid| format!("user {uid}"));
         Err(Problem::new(
             StatusCode::FORBIDDEN,
-            format!("{who} may read here, but not change anything: do it as root"),
+            format!("{who} may read here, but not change anything"),
+            "do it as root",
         ))
     }
 }
