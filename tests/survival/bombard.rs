@@ -6,8 +6,8 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write as _,
-    net::IpAddr,
+    io::{Read as _, Write as _},
+    net::{IpAddr, Shutdown},
     os::unix::net::UnixStream,
     path::Path,
     thread,
@@ -72,13 +72,15 @@ fn whatever_is_asked_nobody_passes_more() {
                 }
                 3 => tally.ask(&socket, &said_of_others(&mut rng)),
                 4..7 => {
-                    let bytes = made::wire(&tape(&mut rng));
-                    if spares(&bytes) {
-                        tally.ask(&socket, &bytes);
+                    let bytes = of_others(made::wire(&tape(&mut rng)));
+                    match spares(&bytes) {
+                        false => {}
+                        true if streams(&bytes) => break_off(&socket, &bytes),
+                        true => tally.ask(&socket, &bytes),
                     }
                 }
                 _ => {
-                    let request = made::request(&tape(&mut rng));
+                    let request = of_others(made::request(&tape(&mut rng)));
                     if let Some(bytes) = complete(&request).filter(|bytes| spares(bytes)) {
                         tally.ask(&socket, &bytes);
                     }
@@ -186,6 +188,21 @@ fn whole(method: &str, uri: &str, kind: &str, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Whether there may be a stream of events among it, which has no end.
+fn streams(bytes: &[u8]) -> bool {
+    bytes.windows(6).any(|word| word == b"events")
+}
+
+/// Asks, and goes away with the first of what is answered.
+fn break_off(socket: &Path, bytes: &[u8]) {
+    let mut stream = UnixStream::connect(socket).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    // It may have ended already, and the answer be none.
+    let _ = stream.write_all(bytes);
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.read(&mut [0; 64]);
+}
+
 /// What the `api` target takes, as HTTP. `None`: a stream without end, whose end nobody would see behind another request,
 /// or a HEAD, whose answer has no body.
 fn complete(request: &[u8]) -> Option<Vec<u8>> {
@@ -198,6 +215,23 @@ fn complete(request: &[u8]) -> Option<Vec<u8>> {
     told.then(|| whole(method, uri, kind, lines.next().unwrap_or_default()))
 }
 
+/// The same of sources that take no part, as long as before.
+fn of_others(mut bytes: Vec<u8>) -> Vec<u8> {
+    let pairs: [(&[u8], &[u8]); 4] = [
+        (b"192.0.2.", b"203.0.1."),
+        (b"2001:db8:", b"2001:db9:"),
+        (b"0.0.0.0/0", b"9.0.0.0/8"),
+        (b"::/0", b"::/9"),
+    ];
+    for (from, to) in pairs {
+        let found = |bytes: &[u8]| bytes.windows(from.len()).position(|part| part == from);
+        while let Some(at) = found(&bytes) {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
+    }
+    bytes
+}
+
 /// Whether nothing in it could let a watched source pass: no pause, and no source that is one of them or holds one.
 fn spares(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes)
@@ -208,14 +242,11 @@ fn spares(bytes: &[u8]) -> bool {
     let prefixes: Vec<ipnet::IpNet> = text
         .split(word)
         .filter_map(|word| {
-            let word = word.trim_matches(':');
             let address = || word.parse::<IpAddr>().ok().map(ipnet::IpNet::from);
             word.parse().ok().or_else(address)
         })
         .collect();
-    let whole = text.contains("::/") || text.contains("0.0.0.0/");
     !text.contains("pause")
-        && !whole
         && !watched.any(|source| prefixes.iter().any(|prefix| prefix.contains(&source)))
 }
 

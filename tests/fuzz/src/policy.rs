@@ -12,6 +12,9 @@ use throttler_common::decide;
 use crate::harness::{START, clock};
 use crate::policies;
 
+/// Bytes of a message, or of a mend.
+const LONGEST: usize = 1_000;
+
 /// The text of a policy file.
 pub fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -35,10 +38,13 @@ pub(crate) fn rendered(error: &ConfigError, text: &str) {
             !found.message.is_empty() && !found.help.is_empty(),
             "{found:?}"
         );
+        let words = [&found.message, &found.help];
         assert!(
-            !found.message.contains('\n') && !found.help.contains('\n'),
+            !words.iter().any(|word| word.contains(char::is_control)),
             "{found:?}"
         );
+        // One or two lines of a wide terminal each; a file or a reason may be named whole.
+        assert!(words.iter().all(|word| word.len() < LONGEST), "{found:?}");
         assert!(found.line > 0 && found.column > 0, "{found:?}");
         if found.file == "policy.toml" {
             let line = text.split('\n').nth(found.line - 1);

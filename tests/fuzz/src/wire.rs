@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use throttler::daemon::control::apart::Served;
@@ -58,11 +58,17 @@ pub fn exchange(path: &Path, bytes: &[u8]) -> io::Result<Vec<u8>> {
         Err(error) if !gone.contains(&error.kind()) => return Err(error),
         _ => {}
     }
-    let mut said = Vec::new();
-    match stream.read_to_end(&mut said) {
-        // What it has not read is thrown away with the connection.
-        Err(error) if !gone.contains(&error.kind()) => Err(error),
-        _ => Ok(said),
+    let (mut said, mut part) = (Vec::new(), [0; 4096]);
+    let end = Instant::now() + ENDLESS;
+    loop {
+        match stream.read(&mut part) {
+            Ok(0) => return Ok(said),
+            Ok(_) if Instant::now() > end => return Err(ErrorKind::TimedOut.into()),
+            Ok(length) => said.extend(&part[..length]),
+            // What it has not read is thrown away with the connection.
+            Err(error) if gone.contains(&error.kind()) => return Ok(said),
+            Err(error) => return Err(error),
+        }
     }
 }
 

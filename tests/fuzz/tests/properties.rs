@@ -36,7 +36,7 @@ fn hold(target: &str, inputs: impl Strategy<Value = Vec<u8>>) {
     let config = test_runner::Config {
         cases: cases(target),
         failure_persistence: None,
-        max_shrink_iters: 2_000,
+        max_shrink_iters: 500,
         ..test_runner::Config::default()
     };
     let tried = std::cell::Cell::new(0);

@@ -9,6 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::findings::Findings;
 use super::model::{Match, Scope};
 use super::scopes::{Atom, Specificity, more_specific};
+use super::suggest::quote;
 
 /// Every pair with one destination is compared: this many take half a second, and no datapath table has room for more.
 const MOST_ATOMS: usize = 16_384;
@@ -115,13 +116,12 @@ fn report(
         (b, a)
     };
     let name = |located: &Located<'_>| {
-        scopes
-            .get(located.placed.scope)
-            .map_or("?", |scope| scope.name.as_str())
+        let scope = scopes.get(located.placed.scope);
+        quote(scope.map_or("?", |scope| scope.name.as_str()))
     };
     let line = findings.file().line(earlier.span.start);
     let both = format!(
-        "scope `{}` and scope `{}` (line {line})",
+        "scope {} and scope {} (line {line})",
         name(later),
         name(earlier)
     );
@@ -140,7 +140,7 @@ fn report(
         ),
     };
     let later = Diagnostic::at(findings.place(later.span.clone()), message, help);
-    let label = format!("scope `{}`", name(earlier));
+    let label = format!("scope {}", name(earlier));
     let earlier = findings.place(earlier.span.clone());
     findings.push(later.contradicting(earlier, &label));
 }

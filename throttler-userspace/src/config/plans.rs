@@ -8,7 +8,7 @@ use super::model::{Layer, Limit, Plan, PlanLimit, PlanScope, Scope};
 use super::names;
 use super::raw::{Named, RawConfig};
 use super::raw_limits::{RawLimit, RawPlanLimit, RawPlanScope};
-use super::suggest::quote;
+use super::suggest::{quote, shown};
 
 const UNLIMITED: &str = "unlimited";
 
@@ -115,8 +115,9 @@ fn plan_scope(owner: &Owner<'_>, raw: &RawPlanScope, findings: &mut Findings) ->
                     quote(word.get_ref())
                 ),
                 format!(
-                    "write `{} = {{ {limit} = \"100/min\" }}`, or `\"unlimited\"`",
-                    owner.name
+                    "write `{} = {{ {} = \"100/min\" }}`, or `\"unlimited\"`",
+                    shown(owner.name),
+                    shown(limit)
                 ),
             );
             None
@@ -152,7 +153,7 @@ fn overrides(
             }
             findings.error(
                 name.span(),
-                format!("`{}` has no limit {}", owner.name, quote(text)),
+                format!("{} has no limit {}", quote(owner.name), quote(text)),
                 findings.known(
                     "limits",
                     text,

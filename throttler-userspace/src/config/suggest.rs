@@ -9,8 +9,13 @@ const LISTED: usize = 12;
 /// Names that are compared: as many plans as there may be.
 const COMPARED: usize = 1_023;
 
-/// What the file says, safe for a terminal and short enough for one line.
+/// What the file says, safe for a terminal and short enough for one line, in backticks.
 pub(crate) fn quote(text: &str) -> String {
+    format!("`{}`", shown(text))
+}
+
+/// The same without.
+pub(crate) fn shown(text: &str) -> String {
     const SHOWN: usize = 60;
     let mut shown: String = text
         .chars()
@@ -20,7 +25,7 @@ pub(crate) fn quote(text: &str) -> String {
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }
-    format!("`{}`", shown.replace("\\\"", "\"").replace("\\'", "'"))
+    shown.replace("\\\"", "\"").replace("\\'", "'")
 }
 
 /// "did you mean `x`? known scopes: `a`, `x`", or only the list, of twelve at most; `what` is a plural.
