@@ -2,45 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::process::Command;
 use std::thread;
 
 use throttler_common::Reason;
 
+pub(crate) use crate::harness::on_two_cpus;
 use crate::harness::{Program, START};
 use crate::traffic::{ip, passing, syn, udp};
 
 const RUNS: usize = 10_000;
 const BURST: u64 = 1_000;
-
-/// Runs `work` on two threads at the same time, each kept on a CPU of its own if wanted.
-pub(crate) fn on_two_cpus(pinned: bool, work: impl Fn(usize) + Sync) {
-    let work = &work;
-    thread::scope(|scope| {
-        for cpu in 0..2 {
-            scope.spawn(move || {
-                if pinned {
-                    pin_to(cpu);
-                }
-                work(cpu);
-            });
-        }
-    });
-}
-
-fn pin_to(cpu: usize) {
-    // Its last part is the thread's identifier.
-    let thread = std::fs::read_link("/proc/thread-self").expect("procfs");
-    let id = thread.file_name().expect("a thread identifier");
-    let taskset = Command::new("taskset")
-        .args(["-cp", &cpu.to_string()])
-        .arg(id)
-        .output();
-    assert!(
-        taskset.expect("taskset, of util-linux").status.success(),
-        "pinning to CPU {cpu}"
-    );
-}
 
 /// Packets by reason, over all scopes.
 pub(crate) fn totals(program: &Program) -> BTreeMap<Reason, u64> {

@@ -9,6 +9,7 @@
 mod harness;
 
 mod agree;
+#[path = "../harness/reaching.rs"]
 mod buffers;
 mod census;
 mod crowd;

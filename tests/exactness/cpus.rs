@@ -1,42 +1,20 @@
 //! Two CPUs at the same time, and what they send.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::process::Command;
-use std::thread;
 
 use throttler_common::Reason;
 use throttler_common::abi::{Addr, region};
 use throttler_common::table::Place;
 use throttler_lab::frames;
 
-use crate::harness::Program;
+use crate::harness::{self, Program};
 
 /// L3 length of what [`from`] sends.
 pub(crate) const BYTES: u64 = 38;
 
 /// Runs `work` on two threads at the same time, each kept on a CPU of its own.
 pub(crate) fn on_two_cpus(work: impl Fn(usize) + Sync) {
-    let work = &work;
-    thread::scope(|scope| {
-        for cpu in 0..2 {
-            scope.spawn(move || {
-                pin_to(cpu);
-                work(cpu);
-            });
-        }
-    });
-}
-
-fn pin_to(cpu: usize) {
-    // Its last part is the thread's identifier.
-    let thread = std::fs::read_link("/proc/thread-self").expect("procfs");
-    let id = thread.file_name().expect("a thread identifier");
-    let taskset = Command::new("taskset")
-        .args(["-cp", &cpu.to_string()])
-        .arg(id)
-        .output();
-    let done = taskset.expect("taskset, of util-linux").status.success();
-    assert!(done, "pinning to CPU {cpu}: two CPUs are needed");
+    harness::on_two_cpus(true, work);
 }
 
 /// Source `number`.

@@ -5,12 +5,14 @@
 
 mod buffers;
 mod counters;
+mod cpus;
 mod pins;
 mod program;
 mod rng;
 
 pub(crate) use buffers::{REACH, can_split};
 pub(crate) use counters::{Counters, moved};
+pub(crate) use cpus::on_two_cpus;
 pub(crate) use program::{Answer, Program, wall};
 pub(crate) use rng::Rng;
 

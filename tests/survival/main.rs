@@ -4,6 +4,7 @@
 //! `THROTTLER_KILLS`, `THROTTLER_RELOADS` and `THROTTLER_UPGRADES` say how many, `THROTTLER_SEED` which moments, and
 //! `THROTTLER_CALLS` before how many system calls of a start it is killed.
 
+mod bombard;
 mod build;
 #[path = "../end_to_end/site.rs"]
 #[expect(dead_code, reason = "these tests need less of it")]

@@ -35,6 +35,13 @@ pub(crate) fn blocked_like(one: &Addr) -> Vec<Addr> {
     blocked((place as usize / BLOCKED) as u64).collect()
 }
 
+/// Whether some policy blocks this one.
+pub(crate) fn may_block(one: &Addr) -> bool {
+    // 198.18.0.0/15, as an IPv4 address lies in the maps.
+    let [a, b, _, _, rest @ ..] = one.to_bytes();
+    a == 198 && b & 0xfe == 18 && rest == [0; 12]
+}
+
 fn addresses(turn: u64) -> impl Iterator<Item = Ipv4Addr> {
     // 198.18.0.0/15 has room for so many.
     let network = FIRST + (turn as usize % 128 * BLOCKED) as u32;

@@ -140,6 +140,8 @@ fn classes(daemon: &Daemon) -> (Vec<Addr>, usize) {
     let each = |key: &ClassKey, _: &_| {
         if key.addr == Addr::from_bytes(canary::SOURCE) {
             // The daemon's own, in every generation.
+        } else if !policy::may_block(&key.addr) {
+            // What operators say of other sources.
         } else if u32::from(key.bank) == bank {
             found.push(key.addr);
         } else {

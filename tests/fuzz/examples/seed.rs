@@ -22,6 +22,9 @@ fn main() {
     for (number, text) in (0..).zip(VALUES) {
         write("rates", number, text.as_bytes());
     }
+    for (number, text) in (0..).zip(CONNECTIONS) {
+        write("wire", number, text.as_bytes());
+    }
     for what in 0..24_u8 {
         let mut change = vec![what % 12, what, 0, what.wrapping_mul(16), 0, 8];
         change.extend([what / 12 * 255; 8]);
@@ -129,4 +132,20 @@ const VALUES: [&str; 18] = [
     "::ffff:1.2.3.4/120",
     "10/ß",
     "1ä/s",
+];
+
+const CONNECTIONS: [&str; 12] = [
+    "GET /v1/status HTTP/1.1\r\nhost: a\r\n\r\n",
+    "GET /healthz HTTP/1.0\r\n\r\n",
+    "GET /v1/events HTTP/1.1\r\nhost: a\r\n\r\nGET /v1/events?recent=1 HTTP/1.1\r\n\r\n",
+    "POST /v1/bans HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 22\r\n\r\n{\"source\":\"192.0.2.1\"}",
+    "POST /v1/bans HTTP/1.1\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n\
+     b\r\n{\"source\":\"\r\nb\r\n192.0.2.1\"}\r\n0\r\n\r\n",
+    "POST /v1/pause HTTP/1.1\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+    "DELETE /v1/bans?source=%31%39%32.0.2.1%2F32 HTTP/1.1\r\nhost: a\r\n\r\n",
+    "POST /v1/reload HTTP/1.1\r\ncontent-length: 18446744073709551616\r\n\r\n",
+    "GET /%ff%00?%zz=% HTTP/1.1\r\n: x\r\n\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "GET /v1/status HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n",
+    "POST /v1/confirm HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
 ];

@@ -1,6 +1,8 @@
 //! Frames to decisions: the core on the host, over any frames at any times under any of [`crate::policies`].
 
 mod bound;
+#[path = "../../harness/reaching.rs"]
+mod buffers;
 mod reach;
 mod watched;
 

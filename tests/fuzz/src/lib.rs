@@ -13,20 +13,23 @@ pub mod decide;
 pub mod frames;
 mod harness;
 pub mod list;
+pub mod made;
 pub mod maps;
 pub mod policies;
 pub mod policy;
 pub mod rates;
+pub mod wire;
 
 /// A function from bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder in `corpus/` and `crashers/`.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("api", api::run),
     ("decide", decide::run),
     ("list", list::run),
     ("maps", maps::run),
     ("policy", policy::run),
     ("rates", rates::run),
+    ("wire", wire::run),
 ];

@@ -12,6 +12,9 @@ use throttler_common::decide;
 use crate::harness::{START, clock};
 use crate::policies;
 
+/// Bytes of a message, or of a mend.
+const LONGEST: usize = 1_000;
+
 /// The text of a policy file.
 pub fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -35,10 +38,13 @@ pub(crate) fn rendered(error: &ConfigError, text: &str) {
             !found.message.is_empty() && !found.help.is_empty(),
             "{found:?}"
         );
+        let words = [&found.message, &found.help];
         assert!(
-            !found.message.contains('\n') && !found.help.contains('\n'),
+            !words.iter().any(|word| word.contains(char::is_control)),
             "{found:?}"
         );
+        // One or two lines of a wide terminal each; a file or a reason may be named whole.
+        assert!(words.iter().all(|word| word.len() < LONGEST), "{found:?}");
         assert!(found.line > 0 && found.column > 0, "{found:?}");
         if found.file == "policy.toml" {
             let line = text.split('\n').nth(found.line - 1);
@@ -75,7 +81,8 @@ fn accepted(config: &Config) {
     described(&tables.description);
 
     // The same policy published again changes nothing but the generation.
-    let next = compile(config, Some(&previous(&tables)), clock()).expect("what compiled before");
+    let next =
+        compile(config, Some(&Previous::from(&tables)), clock()).expect("what compiled before");
     assert_eq!(next.head.generation, 2);
     assert!(same(&tables, &next), "identifiers moved");
     for (row, next) in tables.rows.iter().zip(&next.rows) {
@@ -95,7 +102,7 @@ fn reloaded(config: &Config, first: PolicyTables) {
     let mut tables = first;
     for next in [policies::config(1), config, policies::config(0), config] {
         taken(&tables);
-        match compile(next, Some(&previous(&tables)), clock()) {
+        match compile(next, Some(&Previous::from(&tables)), clock()) {
             Ok(next) => tables = next,
             // Names of both together may be too many.
             Err(error) => assert!(error.to_string().contains(char::is_numeric), "{error}"),
@@ -114,18 +121,6 @@ fn taken(tables: &PolicyTables) {
     } = tables;
     let taken = verify(description, head, rows, histories);
     taken.unwrap_or_else(|error| panic!("{error}: {description:?}"));
-}
-
-/// The next generation's past.
-pub(crate) fn previous(tables: &PolicyTables) -> Previous {
-    Previous {
-        description: tables.description.clone(),
-        rows: tables.rows.clone(),
-        histories: tables.histories.clone(),
-        row_stride: tables.head.row_stride,
-        global_rows: tables.head.global_rows,
-        reserved_rows: tables.head.reserved_rows,
-    }
 }
 
 /// Everything is within the maps, and within the arithmetic.

@@ -1,21 +1,30 @@
 //! The targets over inputs that are made to reach deep: frames with headers, policies with scopes, lists of prefixes,
-//! changes of maps. `THROTTLER_CASES` says how many of each.
+//! changes of maps. `THROTTLER_CASES` says how many of each, `THROTTLER_CASES_API`, `_POLICY`, ... how many of one.
 
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../../harness/rng.rs"]
+mod rng;
 #[path = "../../harness/setting.rs"]
 mod setting;
+#[path = "../../harness/spent.rs"]
+mod spent;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{self, TestError, TestRunner};
 use setting::setting;
-use throttler_fuzz::{TARGETS, frames};
+use spent::{ENDLESS, spent};
+use throttler::config;
+use throttler_fuzz::{TARGETS, frames, made};
 
 fn cases(target: &str) -> u32 {
-    // Requests are quick, and many are wanted.
-    let name = match target {
-        "api" => "THROTTLER_REQUESTS",
-        _ => "THROTTLER_CASES",
-    };
-    u32::try_from(setting(name, 2_000)).expect("at most 2^32 cases")
+    // The soak wants more of some.
+    let own = format!("THROTTLER_CASES_{}", target.to_uppercase());
+    let cases = setting(&own, setting("THROTTLER_CASES", 2_000));
+    u32::try_from(cases).expect("at most 2^32 cases")
 }
 
 /// Runs the target over inputs; fails with the shortest that makes it panic.
@@ -24,20 +33,33 @@ fn hold(target: &str, inputs: impl Strategy<Value = Vec<u8>>) {
         .iter()
         .find(|(name, _)| *name == target)
         .expect("a target");
-    let config = Config {
+    let config = test_runner::Config {
         cases: cases(target),
         failure_persistence: None,
-        max_shrink_iters: 2_000,
-        ..Config::default()
+        max_shrink_iters: 500,
+        ..test_runner::Config::default()
     };
     let tried = std::cell::Cell::new(0);
+    let slowest = std::cell::Cell::new(Duration::ZERO);
     let result = TestRunner::new(config).run(&inputs, |bytes| {
         tried.set(tried.get() + 1);
+        let before = spent();
         run(&bytes);
+        let took = spent() - before;
+        slowest.set(slowest.get().max(took));
+        prop_assert!(took < ENDLESS, "{took:?}");
         Ok(())
     });
+    if let Err(TestError::Fail(_, input)) = &result {
+        let text = String::from_utf8_lossy(input);
+        eprintln!("{target}: put this into crashers/{target}:\n{text}");
+    }
     result.unwrap_or_else(|error| panic!("{target}: {error}"));
-    println!("{target}: {} inputs held", tried.get());
+    println!(
+        "{target}: {} inputs held, the slowest in {:?}",
+        tried.get(),
+        slowest.get()
+    );
     assert!(tried.get() >= cases(target));
 }
 
@@ -138,55 +160,61 @@ fn policies_of_any_parts_are_refused_with_a_place_or_compiled_alike() {
     hold("policy", prop_oneof![parts, damaged]);
 }
 
+/// Bytes to choose by; none is the plainest.
+fn tape() -> impl Strategy<Value = Vec<u8>> {
+    bytes(400)
+}
+
+#[test]
+fn policies_that_are_nearly_right_are_refused_with_a_mend_or_compiled_alike() {
+    hold(
+        "policy",
+        tape().prop_map(|tape| made::policy(&tape).into_bytes()),
+    );
+}
+
 #[test]
 fn any_request_is_answered_with_a_document_or_a_problem() {
-    let paths =
-        throttler::daemon::control::PATHS.map(|(path, _)| path.replace("{addr}", "192.0.2.1"));
-    let path = prop_oneof![
-        8 => prop::sample::select(paths.to_vec()),
-        1 => "/v1/sources/[0-9a-f.:%]{0,20}",
-        1 => "/[a-z0-9/.%{}-]{0,20}",
-    ];
-    let query = prop_oneof![
-        3 => Just(String::new()),
-        3 => "\\?(iface|port|proto|to|source|recent|x)=[a-z0-9.:/%+-]{0,18}",
-        1 => "\\?[ -~]{0,30}",
-    ];
-    let method = prop_oneof![
-        9 => prop::sample::select(vec!["GET", "POST", "DELETE"]).prop_map(str::to_owned),
-        1 => "[A-Z]{1,8}",
-    ];
-    let kind = prop_oneof![
-        6 => Just("application/json".to_owned()),
-        1 => "[ -~]{0,20}",
-    ];
-    let value = prop_oneof![
-        "\"[0-9]{1,3}\\.[0-9]{1,3}\\.0\\.0(/[0-9]{1,3})?\"",
-        "\"[0-9a-f:]{2,20}(/[0-9]{1,3})?\"",
-        "\"[0-9]{1,20}(s|min|h|d|)\"",
-        "\"-?[0-9]{4,6}-[0-9]{2}-[0-9]{2}T00:00:00Z\"",
-        "\"\\PC{0,12}\"",
-        "-?[0-9]{1,20}",
-        "\\[(\"192\\.0\\.2\\.[0-9]\",){0,3}\"192\\.0\\.2\\.9\"\\]",
-        "null|true|\\{\\}|\\[\\]",
-    ];
-    let key = prop::sample::select(vec![
-        "source", "sources", "plan", "for", "until", "reason", "x",
-    ]);
-    let object = prop::collection::vec((key, value), 0..4).prop_map(|pairs| {
-        let pairs: Vec<_> = pairs
-            .into_iter()
-            .map(|(key, value)| format!("\"{key}\":{value}"))
-            .collect();
-        format!("{{{}}}", pairs.join(",")).into_bytes()
-    });
-    let body = prop_oneof![6 => object, 1 => bytes(40)];
-    let inputs = (method, path, query, kind, body).prop_map(|(method, path, query, kind, body)| {
-        let mut request = format!("{method} {path}{query}\n{kind}\n").into_bytes();
-        request.extend(body);
-        request
-    });
-    hold("api", inputs);
+    hold("api", tape().prop_map(|tape| made::request(&tape)));
+}
+
+/// What is made is not refused for one and the same reason.
+#[test]
+fn what_is_made_reaches_deep() {
+    let mut rng = rng::Rng::new(1);
+    let (mut statuses, mut accepted, mut refused) = (BTreeMap::new(), 0, BTreeSet::new());
+    for _ in 0..2_000 {
+        let length = rng.below(400);
+        let tape: Vec<u8> = (0..length).map(|_| rng.any() as u8).collect();
+        let status = throttler_fuzz::api::answered(&made::request(&tape));
+        *statuses.entry(status).or_insert(0) += 1;
+        let (text, now) = (
+            made::policy(&tape),
+            jiff::Timestamp::constant(1_803_859_200, 0),
+        );
+        match config::parse("policy.toml", &text, Path::new("/nowhere"), now) {
+            Ok(_) => accepted += 1,
+            Err(error) => refused.extend(error.diagnostics().iter().map(|one| one.help.clone())),
+        }
+    }
+    println!(
+        "{statuses:?}; {accepted} policies accepted, {} mends",
+        refused.len()
+    );
+    // 503: read from an interface, and nothing is attached.
+    for status in [200, 400, 404, 405, 413, 415, 422, 503] {
+        assert!(
+            statuses.contains_key(&Some(status)),
+            "{status}: {statuses:?}"
+        );
+    }
+    assert!(accepted > 100, "{accepted} accepted");
+    assert!(refused.len() > 100, "{refused:#?}");
+}
+
+#[test]
+fn any_connection_is_answered_to_its_end() {
+    hold("wire", tape().prop_map(|tape| made::wire(&tape)));
 }
 
 #[test]

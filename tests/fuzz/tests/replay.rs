@@ -54,12 +54,15 @@ macro_rules! targets {
         }
     )+};
 }
-targets!(api, decide, list, maps, policy, rates);
+targets!(api, decide, list, maps, policy, rates, wire);
 
 #[test]
 fn every_target_is_replayed_and_no_folder_is_left_over() {
     let names: Vec<_> = TARGETS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["api", "decide", "list", "maps", "policy", "rates"]);
+    assert_eq!(
+        names,
+        ["api", "decide", "list", "maps", "policy", "rates", "wire"]
+    );
     for of in ["corpus", "crashers"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(of);
         for entry in fs::read_dir(folder).expect("the folder") {

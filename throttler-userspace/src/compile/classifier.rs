@@ -8,6 +8,7 @@ use throttler_common::abi::{Addr, Destination, MAX_CELLS};
 
 use super::CompileError;
 use super::identify::Ids;
+use super::ports;
 use crate::config::Config;
 use crate::config::scopes::{Atom, Specificity, more_specific};
 
@@ -34,9 +35,10 @@ pub(super) fn classify(config: &Config, ids: &Ids) -> Result<Classified, Compile
                 .map(|a| (ids.scopes[&scope.name], a))
         })
         .collect();
-    let (port_classes, port_sets) = ports(&atoms);
     let (protocol_class, protocol_sets) = protocols(&atoms);
     let (destinations, destination_sets) = destinations(&atoms);
+    let most = MAX_CELLS / (destination_sets.len() * protocol_sets.len());
+    let (port_classes, port_sets) = ports::classes(&atoms, most);
     let need = destination_sets.len() * protocol_sets.len() * port_sets.len();
     if need > MAX_CELLS || protocol_sets.len() > 256 {
         return Err(CompileError::TooManyCells {
@@ -47,12 +49,17 @@ pub(super) fn classify(config: &Config, ids: &Ids) -> Result<Classified, Compile
         });
     }
     let mut cells = Vec::with_capacity(need);
+    let mut both = vec![false; atoms.len()];
     for destination in &destination_sets {
         for protocol in &protocol_sets {
-            let both: Vec<usize> = intersect(destination, protocol);
+            both.fill(false);
+            for index in protocol {
+                both[*index] = true;
+            }
+            let listed = |index: &usize| destination.binary_search(index).is_ok();
             for port in &port_sets {
-                let matching = intersect(&both, port);
-                cells.push(winner(&atoms, &matching));
+                let matching = port.iter().copied().filter(|index| both[*index]);
+                cells.push(winner(&atoms, matching.filter(listed)));
             }
         }
     }
@@ -67,17 +74,10 @@ pub(super) fn classify(config: &Config, ids: &Ids) -> Result<Classified, Compile
 }
 
 /// Atoms are named by index, in sorted lists.
-type AtomSet = Vec<usize>;
+pub(super) type AtomSet = Vec<usize>;
 
-fn intersect(a: &[usize], b: &[usize]) -> AtomSet {
-    a.iter()
-        .copied()
-        .filter(|i| b.binary_search(i).is_ok())
-        .collect()
-}
-
-fn winner(atoms: &[(u8, Atom)], matching: &[usize]) -> u8 {
-    let best = matching.iter().copied().reduce(|best, next| {
+fn winner(atoms: &[(u8, Atom)], matching: impl Iterator<Item = usize>) -> u8 {
+    let best = matching.reduce(|best, next| {
         match more_specific(&atoms[best].1, &atoms[next].1) {
             Specificity::Second => next,
             // Equal or partial only within one scope: the config refuses it between two.
@@ -92,49 +92,19 @@ fn winner(atoms: &[(u8, Atom)], matching: &[usize]) -> u8 {
 
 /// Numbers sets of atoms in the order of their first appearance.
 #[derive(Default)]
-struct Classes {
+pub(super) struct Classes {
     numbers: BTreeMap<AtomSet, usize>,
-    sets: Vec<AtomSet>,
+    pub(super) sets: Vec<AtomSet>,
 }
 
 impl Classes {
-    fn number(&mut self, set: AtomSet) -> usize {
+    pub(super) fn number(&mut self, set: AtomSet) -> usize {
         let next = self.sets.len();
         *self.numbers.entry(set.clone()).or_insert_with(|| {
             self.sets.push(set);
             next
         })
     }
-}
-
-/// Class 0 is that of packets without ports, which only atoms without ports match.
-fn ports(atoms: &[(u8, Atom)]) -> (Vec<u16>, Vec<AtomSet>) {
-    let portless: AtomSet = (0..atoms.len())
-        .filter(|i| atoms[*i].1.ports.is_none())
-        .collect();
-    let mut starts: Vec<u32> = vec![0];
-    for range in atoms.iter().filter_map(|(_, atom)| atom.ports) {
-        starts.extend([u32::from(range.first), u32::from(range.last) + 1]);
-    }
-    starts.sort_unstable();
-    starts.dedup();
-    starts.retain(|start| *start <= u32::from(u16::MAX));
-    starts.push(u32::from(u16::MAX) + 1);
-
-    let mut classes = Classes::default();
-    classes.number(portless);
-    let mut table = Vec::with_capacity(65_536);
-    for pair in starts.windows(2) {
-        let set = (0..atoms.len())
-            .filter(|i| {
-                let ports = atoms[*i].1.ports;
-                ports.is_none_or(|r| u32::from(r.first) <= pair[0] && pair[0] <= u32::from(r.last))
-            })
-            .collect();
-        let class = classes.number(set) as u16;
-        table.resize(pair[1] as usize, class);
-    }
-    (table, classes.sets)
 }
 
 fn protocols(atoms: &[(u8, Atom)]) -> ([u8; 256], Vec<AtomSet>) {

@@ -14,6 +14,7 @@ mod global;
 mod histories;
 mod identify;
 mod layout;
+mod ports;
 mod rows;
 mod rules;
 mod tables;
@@ -63,7 +64,7 @@ pub enum CompileError {
     },
     /// Cells of the classifier.
     #[error(
-        "the scopes' matches cut traffic into {destinations} destination, {protocols} protocol and {ports} port \
+        "the scopes' matches cut traffic into {destinations} destination, {protocols} protocol and {ports} or more port \
          classes, {need} cells of at most {max}; use fewer distinct port ranges or destinations",
         max = throttler_common::abi::MAX_CELLS
     )]
@@ -72,7 +73,7 @@ pub enum CompileError {
         destinations: usize,
         /// Protocol classes.
         protocols: usize,
-        /// Port classes.
+        /// Port classes, as far as they were counted.
         ports: usize,
         /// Their product.
         need: usize,

@@ -57,6 +57,19 @@ pub struct Previous {
     pub reserved_rows: u32,
 }
 
+impl From<&PolicyTables> for Previous {
+    fn from(tables: &PolicyTables) -> Self {
+        Self {
+            description: tables.description.clone(),
+            rows: tables.rows.clone(),
+            histories: tables.histories.clone(),
+            row_stride: tables.head.row_stride,
+            global_rows: tables.head.global_rows,
+            reserved_rows: tables.head.reserved_rows,
+        }
+    }
+}
+
 /// The tables of one generation.
 #[derive(Clone, Debug)]
 pub struct PolicyTables {

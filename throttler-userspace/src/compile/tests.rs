@@ -22,14 +22,7 @@ fn compiled(text: &str, previous: Option<&PolicyTables>) -> PolicyTables {
         let plans = tables.description.plans.iter().map(|plan| plan.id).max();
         let count = row_count(&tables.head, u32::from(plans.unwrap_or(0)) + 1);
         assert_eq!(count as usize, tables.rows.len());
-        Previous {
-            description: tables.description.clone(),
-            rows: tables.rows.clone(),
-            histories: tables.histories.clone(),
-            row_stride: tables.head.row_stride,
-            global_rows: tables.head.global_rows,
-            reserved_rows: tables.head.reserved_rows,
-        }
+        Previous::from(tables)
     });
     compile(&config, previous.as_ref(), NOW).unwrap()
 }

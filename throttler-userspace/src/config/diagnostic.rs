@@ -120,18 +120,27 @@ fn harmless(line: &str) -> Cow<'_, str> {
     }
 }
 
-/// Every error found in a policy file; never empty.
+/// The errors found in a policy file; never empty.
 #[derive(Debug, Clone)]
 pub struct ConfigError {
     diagnostics: Vec<Diagnostic>,
+    /// Errors that were found beyond these.
+    more: usize,
 }
 
 impl ConfigError {
     pub(crate) fn new(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { diagnostics }
+        Self {
+            diagnostics,
+            more: 0,
+        }
     }
 
-    /// Every error, in the order of the policy file, then of the list files.
+    pub(crate) fn and_more(self, more: usize) -> Self {
+        Self { more, ..self }
+    }
+
+    /// The errors, the first thousand that were found, in the order of the policy file, then of the list files.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
@@ -151,7 +160,8 @@ impl ConfigError {
             .take(SHOWN)
             .map(|diagnostic| diagnostic.render(&renderer))
             .collect();
-        if let Some(more) = self.diagnostics.len().checked_sub(SHOWN).filter(|n| *n > 0) {
+        let found = self.diagnostics.len() + self.more;
+        if let Some(more) = found.checked_sub(SHOWN).filter(|n| *n > 0) {
             shown.push(format!("error: and {more} more like these"));
         }
         shown.join("\n\n")

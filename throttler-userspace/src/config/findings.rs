@@ -4,12 +4,18 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::diagnostic::{ConfigError, Diagnostic, Place};
+use super::suggest::known;
 use super::text::SourceText;
+
+/// Errors that are kept; of the others only their number is told, as of most of these.
+const KEPT: usize = 1_000;
 
 /// The errors and warnings of one policy file so far.
 pub(crate) struct Findings {
     file: Arc<SourceText>,
     errors: Vec<Diagnostic>,
+    /// Errors beyond those.
+    more: usize,
     warnings: Vec<(usize, String)>,
 }
 
@@ -18,6 +24,7 @@ impl Findings {
         Self {
             file,
             errors: Vec::new(),
+            more: 0,
             warnings: Vec::new(),
         }
     }
@@ -40,11 +47,33 @@ impl Findings {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        // A place costs a look at its whole line, and a file may be one line.
+        if self.errors.len() >= KEPT {
+            self.more += 1;
+            return;
+        }
         let place = self.place(span);
         self.push(Diagnostic::at(place, message.into(), help.into()));
     }
 
+    /// [`known`], as long as errors are kept: to look for what was meant takes a while.
+    pub(crate) fn known<'a>(
+        &self,
+        what: &str,
+        written: &str,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) -> String {
+        match self.errors.len() < KEPT {
+            true => known(what, written, candidates),
+            false => String::new(),
+        }
+    }
+
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        if self.errors.len() >= KEPT {
+            self.more += 1;
+            return;
+        }
         self.errors.push(diagnostic);
     }
 
@@ -63,6 +92,6 @@ impl Findings {
         let main = &self.file.name;
         self.errors
             .sort_by_cached_key(|e| (e.file != *main, e.file.clone(), e.line, e.column));
-        Err(ConfigError::new(self.errors))
+        Err(ConfigError::new(self.errors).and_more(self.more))
     }
 }

@@ -10,7 +10,7 @@ use super::model::{Layer, Scope};
 use super::names;
 use super::raw::{Named, RawConfig};
 use super::raw_scopes::RawLayer;
-use super::suggest::{known, quote};
+use super::suggest::quote;
 
 const MOST_OWNERS: usize = 255;
 const MOST_PLANS: usize = 1023;
@@ -69,7 +69,7 @@ fn members<'r>(
                     quote(name.get_ref()),
                     quote(text)
                 ),
-                known("scopes", text, scopes.iter().map(|s| s.name.as_str())),
+                findings.known("scopes", text, scopes.iter().map(|s| s.name.as_str())),
             );
         } else if let Some(other) = taken.insert(text, name.get_ref()) {
             findings.error(
@@ -81,8 +81,9 @@ fn members<'r>(
     }
 }
 
-/// Reports what is too many, at the first that is.
-pub(crate) fn counts(raw: &RawConfig, findings: &mut Findings) {
+/// Reports what is too many, at the first that is. False where there are so many scopes, layers or plans that to look at
+/// each of them, and at what each says of the others, would take long.
+pub(crate) fn counts(raw: &RawConfig, findings: &mut Findings) -> bool {
     let has_default = raw
         .scopes
         .iter()
@@ -125,4 +126,5 @@ pub(crate) fn counts(raw: &RawConfig, findings: &mut Findings) {
             format!("with {total} scopes and layers{why}, {most_plans} plans fit: merge some"),
         );
     }
+    total <= MOST_OWNERS && raw.plans.len() <= MOST_PLANS
 }

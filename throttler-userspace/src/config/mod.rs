@@ -113,6 +113,9 @@ fn validate(
     findings: &mut Findings,
 ) -> Config {
     let settings = settings::settings(&raw.settings, findings);
+    if !layers::counts(raw, findings) {
+        return empty(&settings);
+    }
     let plan_names: Vec<&str> = raw
         .plans
         .iter()
@@ -120,7 +123,6 @@ fn validate(
         .collect();
     let scopes = scope_rules::scopes(&raw.scopes, &plan_names, findings);
     let layers = layers::layers(raw, &scopes, findings);
-    layers::counts(raw, findings);
     let plans = plans::plans(raw, &scopes, &layers, findings);
     let context = sources::Context {
         base_dir,
@@ -133,16 +135,27 @@ fn validate(
         .as_ref()
         .and_then(|raw| abuse::abuse(raw, &settings, findings));
     Config {
-        mode: settings.mode,
-        ipv4_prefix: settings.ipv4_prefix,
-        ipv6_prefix: settings.ipv6_prefix,
-        max_sources: settings.max_sources,
-        on_exit: settings.on_exit,
         scopes,
         layers,
         plans,
         sources,
         abuse,
+        ..empty(&settings)
+    }
+}
+
+fn empty(settings: &settings::Settings) -> Config {
+    Config {
+        mode: settings.mode,
+        ipv4_prefix: settings.ipv4_prefix,
+        ipv6_prefix: settings.ipv6_prefix,
+        max_sources: settings.max_sources,
+        on_exit: settings.on_exit,
+        scopes: Vec::new(),
+        layers: Vec::new(),
+        plans: Vec::new(),
+        sources: Vec::new(),
+        abuse: None,
         warnings: Vec::new(),
     }
 }

@@ -9,9 +9,13 @@ use super::diagnostic::Diagnostic;
 use super::findings::Findings;
 use super::model::{Match, Scope};
 use super::scopes::{Atom, Specificity, more_specific};
+use super::suggest::quote;
 
 /// Every pair with one destination is compared: this many take half a second, and no datapath table has room for more.
 const MOST_ATOMS: usize = 16_384;
+
+/// Pairs of scopes that are reported: with each of a thousand scopes like all the others, half a million.
+const MOST_REPORTED: usize = 1_000;
 
 /// Where a match stands in the file.
 #[derive(Clone, Default)]
@@ -42,7 +46,7 @@ struct Located<'a> {
     span: Range<usize>,
 }
 
-/// Reports the first conflict of each pair of scopes.
+/// Reports the first conflict of each pair of scopes, of a thousand pairs at most.
 pub(crate) fn check(scopes: &[Scope], matches: &[(Match, Placed)], findings: &mut Findings) {
     let Some(groups) = by_destination(matches, findings) else {
         return;
@@ -59,6 +63,9 @@ pub(crate) fn check(scopes: &[Scope], matches: &[(Match, Placed)], findings: &mu
                 let conflict = matches!(verdict, Specificity::Equal | Specificity::Partial);
                 if conflict && reported.insert((a.min(b), a.max(b))) {
                     report(scopes, first, second, verdict, findings);
+                    if reported.len() == MOST_REPORTED {
+                        return;
+                    }
                 }
             }
         }
@@ -109,13 +116,12 @@ fn report(
         (b, a)
     };
     let name = |located: &Located<'_>| {
-        scopes
-            .get(located.placed.scope)
-            .map_or("?", |scope| scope.name.as_str())
+        let scope = scopes.get(located.placed.scope);
+        quote(scope.map_or("?", |scope| scope.name.as_str()))
     };
     let line = findings.file().line(earlier.span.start);
     let both = format!(
-        "scope `{}` and scope `{}` (line {line})",
+        "scope {} and scope {} (line {line})",
         name(later),
         name(earlier)
     );
@@ -134,7 +140,7 @@ fn report(
         ),
     };
     let later = Diagnostic::at(findings.place(later.span.clone()), message, help);
-    let label = format!("scope `{}`", name(earlier));
+    let label = format!("scope {}", name(earlier));
     let earlier = findings.place(earlier.span.clone());
     findings.push(later.contradicting(earlier, &label));
 }

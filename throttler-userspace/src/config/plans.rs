@@ -8,7 +8,7 @@ use super::model::{Layer, Limit, Plan, PlanLimit, PlanScope, Scope};
 use super::names;
 use super::raw::{Named, RawConfig};
 use super::raw_limits::{RawLimit, RawPlanLimit, RawPlanScope};
-use super::suggest::{known, quote};
+use super::suggest::{quote, shown};
 
 const UNLIMITED: &str = "unlimited";
 
@@ -90,7 +90,7 @@ fn owner<'o, 'a>(
                 quote(plan.get_ref()),
                 quote(scope.get_ref())
             ),
-            known(
+            findings.known(
                 "scopes and layers",
                 scope.get_ref(),
                 owners.iter().map(|o| o.name),
@@ -115,8 +115,9 @@ fn plan_scope(owner: &Owner<'_>, raw: &RawPlanScope, findings: &mut Findings) ->
                     quote(word.get_ref())
                 ),
                 format!(
-                    "write `{} = {{ {limit} = \"100/min\" }}`, or `\"unlimited\"`",
-                    owner.name
+                    "write `{} = {{ {} = \"100/min\" }}`, or `\"unlimited\"`",
+                    shown(owner.name),
+                    shown(limit)
                 ),
             );
             None
@@ -152,8 +153,8 @@ fn overrides(
             }
             findings.error(
                 name.span(),
-                format!("`{}` has no limit {}", owner.name, quote(text)),
-                known(
+                format!("{} has no limit {}", quote(owner.name), quote(text)),
+                findings.known(
                     "limits",
                     text,
                     owner.written.iter().map(|l| l.name.get_ref().as_str()),

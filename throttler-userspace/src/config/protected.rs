@@ -8,7 +8,7 @@ use super::grammar::GrammarError;
 use super::model::Limit;
 use super::raw_scopes::RawScope;
 use super::share::split;
-use super::suggest::{known, quote};
+use super::suggest::quote;
 use super::words::Unit;
 
 /// Where `protected` is there and `reserved` is not.
@@ -30,7 +30,7 @@ pub(crate) fn reserved(
                     "`protected` names an unknown plan {}",
                     quote(plan.get_ref())
                 ),
-                known("plans", plan.get_ref(), plans.iter().copied()),
+                findings.known("plans", plan.get_ref(), plans.iter().copied()),
             );
         }
     }

@@ -9,6 +9,7 @@ use super::raw_abuse::{RawAbuse, abuse};
 use super::raw_limits::{RawPlanScope, plan_scope};
 use super::raw_scopes::{RawLayer, RawScope, layer, scope};
 use super::raw_sources::{RawSource, source};
+use super::suggest::shown;
 use super::syntax;
 
 pub(crate) type Named<T> = Vec<(Spanned<String>, T)>;
@@ -69,7 +70,7 @@ fn named<'d, T>(
             table
                 .entries()
                 .map(|(name, value)| {
-                    let title = format!("[{key}.{}]", name.get_ref().escape_debug());
+                    let title = format!("[{key}.{}]", shown(name.get_ref()));
                     let content = read(&title, value, findings);
                     (name, content)
                 })

@@ -9,6 +9,7 @@ use super::fields::{Fields, Value, as_string, wrong_type};
 use super::findings::Findings;
 use super::raw::Named;
 use super::raw_scopes::{Word, word};
+use super::suggest;
 
 const LIMIT: &str = r#"{ rate = "10/min", unit = "connections" }"#;
 const RATE: &str = r#"rate = "10/min""#;
@@ -66,9 +67,9 @@ fn limit<'d>(name: Spanned<String>, value: &'d Value<'d>, findings: &mut Finding
         unit: None,
         broken: true,
     };
-    let shown = raw.name.get_ref().escape_debug();
+    let shown = suggest::shown(raw.name.get_ref());
     let example = match value.get_ref() {
-        DeValue::String(rate) => format!("{shown} = {{ rate = \"{}\" }}", rate.escape_debug()),
+        DeValue::String(rate) => format!("{shown} = {{ rate = \"{}\" }}", suggest::shown(rate)),
         _ => format!("{shown} = {LIMIT}"),
     };
     let Some(table) = Fields::open(value, format!("limit `{shown}`"), &example, findings) else {
@@ -99,7 +100,7 @@ pub(crate) fn plan_scope<'d>(
     value: &'d Value<'d>,
     findings: &mut Findings,
 ) -> RawPlanScope {
-    let shown = name.get_ref().escape_debug();
+    let shown = suggest::shown(name.get_ref());
     match value.get_ref() {
         DeValue::String(text) => RawPlanScope::Word(Spanned::new(value.span(), text.to_string())),
         DeValue::Table(_) => {
@@ -127,7 +128,7 @@ pub(crate) fn plan_scope<'d>(
 }
 
 fn plan_limit<'d>(name: &str, value: &'d Value<'d>, findings: &mut Findings) -> RawPlanLimit {
-    let shown = name.escape_debug();
+    let shown = suggest::shown(name);
     if let DeValue::String(text) = value.get_ref() {
         return RawPlanLimit::Word(Spanned::new(value.span(), text.to_string()));
     }

@@ -13,7 +13,7 @@ use super::model::{By, Class, SourceRule};
 use super::raw::Named;
 use super::raw_sources::{RawSource, RawTime};
 use super::settings::Settings;
-use super::suggest::{known, quote};
+use super::suggest::quote;
 
 /// What the rules are checked against.
 pub(crate) struct Context<'a> {
@@ -94,7 +94,7 @@ fn class(raw: &RawSource, plans: &[&str], findings: &mut Findings) -> Option<Cla
         findings.error(
             plan.span(),
             format!("unknown plan {}", quote(plan.get_ref())),
-            known("plans", plan.get_ref(), plans.iter().copied()),
+            findings.known("plans", plan.get_ref(), plans.iter().copied()),
         );
     }
     let plan = raw

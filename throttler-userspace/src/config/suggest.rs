@@ -3,8 +3,19 @@
 /// Longer words are no typing slips, and comparing them costs time that an attacker's file would choose.
 const LONGEST: usize = 40;
 
-/// What the file says, safe for a terminal and short enough for one line.
+/// Names that a mend lists.
+const LISTED: usize = 12;
+
+/// Names that are compared: as many plans as there may be.
+const COMPARED: usize = 1_023;
+
+/// What the file says, safe for a terminal and short enough for one line, in backticks.
 pub(crate) fn quote(text: &str) -> String {
+    format!("`{}`", shown(text))
+}
+
+/// The same without.
+pub(crate) fn shown(text: &str) -> String {
     const SHOWN: usize = 60;
     let mut shown: String = text
         .chars()
@@ -14,22 +25,28 @@ pub(crate) fn quote(text: &str) -> String {
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }
-    format!("`{}`", shown.replace("\\\"", "\"").replace("\\'", "'"))
+    shown.replace("\\\"", "\"").replace("\\'", "'")
 }
 
-/// "did you mean `x`? known scopes: `a`, `x`", or only the list; `what` is a plural.
+/// "did you mean `x`? known scopes: `a`, `x`", or only the list, of twelve at most; `what` is a plural.
 pub(crate) fn known<'a>(
     what: &str,
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> String {
-    let candidates: Vec<&str> = candidates.into_iter().collect();
-    if candidates.is_empty() {
+    let mut candidates = candidates.into_iter();
+    let compared: Vec<&str> = candidates.by_ref().take(COMPARED).collect();
+    if compared.is_empty() {
         return format!("there are no {what}");
     }
-    let list: Vec<String> = candidates.iter().map(|name| quote(name)).collect();
-    let list = format!("known {what}: {}", list.join(", "));
-    match nearest(written, candidates) {
+    let listed = compared.iter().take(LISTED);
+    let list: Vec<String> = listed.map(|name| quote(name)).collect();
+    let mut list = format!("known {what}: {}", list.join(", "));
+    if let Some(more) = compared.len().checked_sub(LISTED).filter(|n| *n > 0) {
+        let more = more + candidates.count();
+        list += &format!(" and {more} more");
+    }
+    match nearest(written, compared) {
         Some(near) => format!("did you mean {}? {list}", quote(near)),
         None => list,
     }
@@ -44,6 +61,8 @@ pub(crate) fn nearest<'a>(
     candidates
         .into_iter()
         .filter(|candidate| candidate.len() <= LONGEST && written.len() <= LONGEST)
+        // So many bytes apart, no four of a character, and they differ by more.
+        .filter(|candidate| candidate.len().abs_diff(written.len()) <= 4 * allowed)
         .map(|candidate| (distance(written, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.len())
         .min_by_key(|(distance, _)| *distance)

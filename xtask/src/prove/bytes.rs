@@ -17,23 +17,11 @@ pub(super) fn steps(effort: Effort) -> Vec<Step> {
             settings: settings.into_iter().collect(),
         })
     };
-    let cases = effort.pick("2000", "20000");
-    let requests = effort.pick("2000", "1000000");
     let frames = effort.pick("200000", "10000000");
     let mut steps = vec![
         tests("throttler-fuzz", "replay", &[], None),
-        tests(
-            "throttler-fuzz",
-            "properties",
-            &[],
-            Some(("THROTTLER_CASES", cases)),
-        ),
-        tests(
-            "throttler-fuzz",
-            "properties",
-            &["any_request"],
-            Some(("THROTTLER_REQUESTS", requests)),
-        ),
+        tests("throttler-fuzz", "large", &[], None),
+        properties(effort),
         tests(
             "throttler-userspace",
             "differential",
@@ -47,9 +35,39 @@ pub(super) fn steps(effort: Effort) -> Vec<Step> {
             None,
         ),
         tests("throttler-userspace", "end_to_end", &["odd_frames::"], None),
+        tests(
+            "throttler-userspace",
+            "survival",
+            &["bombard::"],
+            Some(("THROTTLER_REQUESTS", effort.pick("300", "20000"))),
+        ),
     ];
     if effort == Effort::Long {
         steps.push(Step::Work(fuzz::run));
     }
     steps
+}
+
+/// Made inputs, as many as are claimed. What is set already is kept, so that one target may be tried by itself.
+fn properties(effort: Effort) -> Step {
+    let cases = [
+        ("THROTTLER_CASES", effort.pick("2000", "100000")),
+        ("THROTTLER_CASES_API", effort.pick("2000", "1000000")),
+        ("THROTTLER_CASES_POLICY", effort.pick("2000", "1000000")),
+        ("THROTTLER_CASES_WIRE", effort.pick("2000", "1000000")),
+    ];
+    let unset = |(name, _): &(&str, &str)| std::env::var_os(name).is_none();
+    let settings = cases.into_iter().filter(unset);
+    let tests = Tests {
+        package: "throttler-fuzz",
+        target: Some("properties"),
+        filters: &[],
+        settings: settings
+            .map(|(name, count)| (name, count.to_owned()))
+            .collect(),
+    };
+    match effort {
+        Effort::Short => Step::Tests(tests),
+        Effort::Long => Step::Soak(tests),
+    }
 }

@@ -9,6 +9,8 @@ use crate::workspace::{Failed, Workspace};
 pub(super) enum Step {
     /// Tests of the workspace, which `cargo xtask test` runs, too.
     Tests(Tests),
+    /// The same in the profile `soak`: optimised, with every check of a debug build.
+    Soak(Tests),
     /// Anything else.
     Work(fn(&Workspace, Effort) -> Result<()>),
 }
@@ -32,16 +34,17 @@ impl Step {
     /// What did not hold; [`Failed`] where a command has said it.
     pub(super) fn run(&self, workspace: &Workspace, effort: Effort) -> Result<()> {
         match self {
-            Self::Tests(tests) => tests.run(workspace),
+            Self::Tests(tests) => tests.run(workspace, "test"),
+            Self::Soak(tests) => tests.run(workspace, "soak"),
             Self::Work(work) => work(workspace, effort),
         }
     }
 }
 
 impl Tests {
-    fn run(&self, workspace: &Workspace) -> Result<()> {
+    fn run(&self, workspace: &Workspace, profile: &str) -> Result<()> {
         let mut cargo = workspace.cargo();
-        cargo.args(["test", "--package", self.package]);
+        cargo.args(["test", "--profile", profile, "--package", self.package]);
         match self.target {
             Some(target) => cargo.args(["--test", target]),
             None => cargo.arg("--lib"),

@@ -1,8 +1,11 @@
 //! The router apart from a daemon, for fuzzing: nothing is attached, and orders are taken by a loop that changes nothing.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread::{self, JoinHandle};
 
+use anyhow::Result;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -12,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 
 use super::peer::Peer;
-use super::{Control, Order, Telling, routes};
+use super::{Control, Order, Telling, bind, routes, serve};
 use crate::kernel::sys;
 
 /// A router, and what it needs to live.
@@ -49,34 +52,12 @@ impl Apart {
     /// The runtime cannot be started.
     #[must_use]
     pub fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        #[expect(clippy::expect_used, reason = "for fuzzing: there is nobody to tell")]
-        let runtime = runtime.expect("a runtime");
-        let (orders, mut ordered) = mpsc::channel(1);
+        let runtime = runtime();
         let (stop, stopped) = watch::channel(false);
-        runtime.spawn(async move {
-            while let Some(order) = ordered.recv().await {
-                let (Order::Reload(reply) | Order::Confirm(reply) | Order::Change(_, reply)) =
-                    order;
-                // Whoever asked may have gone.
-                let _ = reply.send(Ok(Vec::new()));
-            }
-        });
-        let control = Control {
-            bpffs: NOWHERE.into(),
-            state_dir: NOWHERE.into(),
-            ifaces: Arc::new(["eth0".to_owned()]),
-            reloaded: Arc::new(AtomicBool::new(true)),
-            vitals: Arc::new([]),
-            telling: Telling::default(),
-            orders,
-            stopped,
-        };
+        let router = routes::router(control(&runtime, stopped));
         Self {
             runtime,
-            router: routes::router(control),
+            router,
             _stop: stop,
         }
     }
@@ -106,5 +87,71 @@ impl Apart {
                 body,
             })
         })
+    }
+}
+
+/// The router behind a socket, served as a daemon serves it; streams of events end at once. It ends when it is dropped.
+pub struct Served {
+    stop: watch::Sender<bool>,
+    server: Option<JoinHandle<Result<()>>>,
+}
+
+impl Served {
+    /// Listens at `path`.
+    ///
+    /// # Errors
+    /// The path cannot be taken.
+    ///
+    /// # Panics
+    /// The runtime cannot be started.
+    pub fn at(path: &Path) -> Result<Self> {
+        let socket = bind(path, None)?;
+        let (stop, stopped) = watch::channel(false);
+        let server = thread::spawn(move || {
+            let runtime = runtime();
+            // Whose sender is gone: no stream goes on.
+            let (_, ended) = watch::channel(false);
+            let control = control(&runtime, ended);
+            runtime.block_on(serve(socket, control, stopped))
+        });
+        let server = Some(server);
+        Ok(Self { stop, server })
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // A server that has ended needs no word, and whoever drops this is told of nothing.
+        let _ = self.stop.send(true);
+        let _ = self.server.take().map(JoinHandle::join);
+    }
+}
+
+fn runtime() -> Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    #[expect(clippy::expect_used, reason = "for fuzzing: there is nobody to tell")]
+    runtime.expect("a runtime")
+}
+
+fn control(runtime: &Runtime, stopped: watch::Receiver<bool>) -> Control {
+    let (orders, mut ordered) = mpsc::channel(1);
+    runtime.spawn(async move {
+        while let Some(order) = ordered.recv().await {
+            let (Order::Reload(reply) | Order::Confirm(reply) | Order::Change(_, reply)) = order;
+            // Whoever asked may have gone.
+            let _ = reply.send(Ok(Vec::new()));
+        }
+    });
+    Control {
+        bpffs: NOWHERE.into(),
+        state_dir: NOWHERE.into(),
+        ifaces: Arc::new(["eth0".to_owned()]),
+        reloaded: Arc::new(AtomicBool::new(true)),
+        vitals: Arc::new([]),
+        telling: Telling::default(),
+        orders,
+        stopped,
     }
 }

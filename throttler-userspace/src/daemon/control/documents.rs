@@ -21,6 +21,9 @@ const JSON: &str = "application/json";
 /// Prometheus' text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// How to ask for [`Which`].
+const WHICH: &str = "the query is `iface=NAME`, or none";
+
 /// `?iface=`: one interface instead of all of this daemon's.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +36,7 @@ pub(super) async fn status(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let state_dir = control.state_dir.clone();
-    document(control, query(which)?, JSON, move |attached, out| {
+    document(control, query(which, WHICH)?, JSON, move |attached, out| {
         let beside = cli::beside(&state_dir, attached)?;
         report::status(out, attached, |place| beside[place].clone(), Format::Json)
     })
@@ -44,7 +47,7 @@ pub(super) async fn counters(
     State(control): State<Control>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    document(control, query(which)?, JSON, |attached, out| {
+    document(control, query(which, WHICH)?, JSON, |attached, out| {
         report::counters(out, attached, Format::Json)
     })
     .await
@@ -55,7 +58,7 @@ pub(super) async fn bans(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let state_dir = control.state_dir.clone();
-    document(control, query(which)?, JSON, move |attached, out| {
+    document(control, query(which, WHICH)?, JSON, move |attached, out| {
         report::bans(
             out,
             attached,
@@ -71,14 +74,14 @@ pub(super) async fn exemptions(
     State(control): State<Control>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    overrides(control, query(which)?, Kind::Exempt).await
+    overrides(control, query(which, WHICH)?, Kind::Exempt).await
 }
 
 pub(super) async fn bindings(
     State(control): State<Control>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    overrides(control, query(which)?, Kind::Bind).await
+    overrides(control, query(which, WHICH)?, Kind::Bind).await
 }
 
 async fn overrides(control: Control, which: Which, kind: Kind) -> Result<Response, Problem> {
@@ -107,16 +110,19 @@ pub(super) async fn source(
     let Path(addr) = addr.map_err(|error| {
         Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
-            format!("{}: an IPv4 or IPv6 address goes here", error.body_text()),
+            error.body_text(),
+            "an IPv4 or IPv6 address goes here",
         )
     })?;
-    let about = query(about)?;
+    let help = "write `iface=NAME`, `port=NUMBER`, `proto=tcp` or `to=ADDRESS`";
+    let about = query(about, help)?;
     let protocol = match &about.proto {
         None => None,
         Some(text) => Some(cli::protocol(text).map_err(|error| {
             Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 format!("`proto`: {error}"),
+                "write `proto=tcp`",
             )
         })?),
     };
@@ -171,9 +177,11 @@ pub(super) async fn health(State(control): State<Control>) -> Result<Response, P
     .map_err(|problem| problem.with(StatusCode::SERVICE_UNAVAILABLE))
 }
 
-pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    let Query(query) =
-        query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+pub(super) fn query<T>(
+    query: Result<Query<T>, QueryRejection>,
+    help: &'static str,
+) -> Result<T, Problem> {
+    let Query(query) = query.map_err(|error| Problem::query(&error, help))?;
     Ok(query)
 }
 
@@ -190,8 +198,9 @@ async fn document(
         Some(iface) if control.ifaces.contains(&iface) => vec![iface],
         Some(iface) => {
             let ours = control.ifaces.join(", ");
-            let detail = format!("this daemon does not serve `{iface}`, but {ours}");
-            return Err(Problem::new(StatusCode::NOT_FOUND, detail));
+            let what = format!("this daemon does not serve `{iface}`");
+            let help = format!("it serves {ours}");
+            return Err(Problem::new(StatusCode::NOT_FOUND, what, help));
         }
     };
     let written = spawn_blocking(move || {

@@ -122,7 +122,7 @@ pub(super) async fn events(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let head = [(header::CONTENT_TYPE, "application/x-ndjson")];
-    if let Some(count) = query(asked)?.recent {
+    if let Some(count) = query(asked, "the query is `recent=NUMBER`, or none")?.recent {
         return Ok((head, control.telling.recent.last(count)).into_response());
     }
     let lines = lines(control.telling.told.subscribe(), control.stopped.clone());

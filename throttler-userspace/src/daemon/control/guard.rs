@@ -117,30 +117,33 @@ pub(super) async fn check(
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (status, challenge, detail) = match self {
+        let (status, challenge, what, help) = match self {
             Self::WebPage => (
                 StatusCode::FORBIDDEN,
                 None,
-                "web pages may not ask here (there is an Origin header): ask from a program",
+                "web pages may not ask here (there is an Origin header)",
+                "ask from a program",
             ),
             Self::NoFile => (
                 StatusCode::FORBIDDEN,
                 None,
-                "only /metrics and /healthz are open here; `run --listen-token-file FILE` \
-                 (THROTTLER_LISTEN_TOKEN_FILE) allows the rest to whoever sends its token",
+                "only /metrics and /healthz are open here",
+                "`run --listen-token-file FILE` (THROTTLER_LISTEN_TOKEN_FILE) allows the rest to whoever sends its token",
             ),
             Self::NoToken => (
                 StatusCode::UNAUTHORIZED,
                 Some("Bearer realm=\"throttler\""),
+                "this needs a token",
                 "send `Authorization: Bearer TOKEN`, the token of `run --listen-token-file`",
             ),
             Self::WrongToken => (
                 StatusCode::UNAUTHORIZED,
                 Some("Bearer realm=\"throttler\", error=\"invalid_token\""),
-                "this is not the token of `run --listen-token-file`; after a change of the file, reload",
+                "this is not the token of `run --listen-token-file`",
+                "send that, and after a change of the file, reload",
             ),
         };
-        let mut response = Problem::new(status, detail).into_response();
+        let mut response = Problem::new(status, what, help).into_response();
         if let Some(challenge) = challenge {
             let challenge = HeaderValue::from_static(challenge);
             response

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use super::Control;
 use super::peer::Writer;
 use super::problem::Problem;
+use crate::config::parse_duration;
 use crate::daemon::desired::{Change, InForce};
 use crate::kernel::monotonic;
 use crate::report;
@@ -39,7 +40,10 @@ impl Control {
         order: impl FnOnce(Reply) -> Order,
     ) -> Result<Vec<InForce>, Problem> {
         let (reply, replied) = oneshot::channel();
-        let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is ending");
+        let gone = || {
+            let (what, help) = ("the daemon is ending", "ask the next one");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, what, help)
+        };
         self.orders.send(order(reply)).await.map_err(|_| gone())?;
         Ok(replied.await.map_err(|_| gone())??)
     }
@@ -97,13 +101,9 @@ pub(super) async fn pause(
     State(control): State<Control>,
     body: Result<Json<Pause>, JsonRejection>,
 ) -> Result<Json<PauseReport>, Problem> {
-    let Json(pause) = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
-    let duration = match &pause.duration {
-        None => None,
-        Some(text) => Some(crate::cli::duration(text).map_err(|error| {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`for`: {error}"))
-        })?),
-    };
+    let Json(pause) = body.map_err(|error| Problem::body(&error, r#"{"for": "5min"}"#))?;
+    let duration = pause.duration.as_deref().map(parse_duration).transpose();
+    let duration = duration.map_err(|error| Problem::unprocessable("for", error))?;
     set(control, duration, true).await
 }
 

@@ -1,5 +1,8 @@
 //! Bans, exemptions and bindings: `GET` lists, `POST` gives, `DELETE` takes back. To say a thing twice is to say it once.
 
+use std::borrow::Cow;
+use std::fmt::Display;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
@@ -13,6 +16,7 @@ use super::documents::query;
 use super::orders::{InForceReport, Order};
 use super::peer::Writer;
 use super::problem::Problem;
+use crate::config::{parse_cidr, parse_duration};
 use crate::daemon::desired::Change;
 use crate::overrides::{Entry, Kind};
 
@@ -67,10 +71,12 @@ pub(super) async fn unbind(_: Writer, State(control): State<Control>, asked: Ask
 }
 
 async fn give(control: &Control, kind: Kind, body: Body) -> Answer {
-    let Json(given) = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
-    let entries = given
-        .entries(kind, Timestamp::now())
-        .map_err(unprocessable)?;
+    let example = match kind {
+        Kind::Ban | Kind::Exempt => r#"{"source": "192.0.2.0/24", "for": "1h"}"#,
+        Kind::Bind => r#"{"source": "192.0.2.0/24", "plan": "pro"}"#,
+    };
+    let Json(given) = body.map_err(|error| Problem::body(&error, example))?;
+    let entries = given.entries(kind, Timestamp::now())?;
     let changes = entries.into_iter().map(Change::Give).collect();
     let in_force = control.order(|reply| Order::Change(changes, reply)).await?;
     Ok(InForceReport::of(in_force))
@@ -81,14 +87,15 @@ async fn take(control: &Control, kind: Kind, asked: Asked) -> Answer {
     let changes = vec![Change::Take(kind, source)];
     let in_force = control.order(|reply| Order::Change(changes, reply)).await?;
     if in_force.iter().all(|one| one.changed == Some(0)) {
-        let what = match kind {
-            Kind::Ban => "banned",
-            Kind::Exempt => "exempt",
-            Kind::Bind => "bound to a plan",
+        let (what, list) = match kind {
+            Kind::Ban => ("banned", "bans"),
+            Kind::Exempt => ("exempt", "exemptions"),
+            Kind::Bind => ("bound to a plan", "bindings"),
         };
         return Err(Problem::new(
             StatusCode::NOT_FOUND,
             format!("no operator has said that {source} is {what}"),
+            format!("`GET /v1/{list}` lists those that are, each under the prefix it was given"),
         ));
     }
     Ok(InForceReport::of(in_force))
@@ -96,56 +103,80 @@ async fn take(control: &Control, kind: Kind, asked: Asked) -> Answer {
 
 /// Whom a `DELETE` is about.
 pub(super) fn named(asked: Asked) -> Result<IpNet, Problem> {
-    prefix(&query(asked)?.source).map_err(unprocessable)
+    let asked = query(asked, "the query is `source=192.0.2.0/24`")?;
+    prefix("source", &asked.source)
 }
 
-fn unprocessable(detail: String) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+fn unprocessable(what: impl Display, help: impl Into<Cow<'static, str>>) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, what, help)
 }
 
-fn prefix(text: &str) -> Result<IpNet, String> {
-    crate::cli::cidr(text).map_err(|error| format!("`source`: {error}"))
+fn prefix(place: &str, text: &str) -> Result<IpNet, Problem> {
+    parse_cidr(text).map_err(|error| Problem::unprocessable(place, error))
 }
 
 impl Given {
-    fn entries(self, kind: Kind, now: Timestamp) -> Result<Vec<Entry>, String> {
+    fn entries(self, kind: Kind, now: Timestamp) -> Result<Vec<Entry>, Problem> {
         let until = self.end(now)?;
         match (kind, &self.plan) {
-            (Kind::Bind, None) => return Err("a binding needs a `plan`".to_owned()),
+            (Kind::Bind, None) => {
+                return Err(unprocessable(
+                    "a binding needs a `plan`",
+                    r#"add `"plan": "NAME"`"#,
+                ));
+            }
             (Kind::Ban | Kind::Exempt, Some(_)) => {
-                return Err("only bindings have a `plan`".to_owned());
+                return Err(unprocessable(
+                    "only bindings have a `plan`",
+                    "remove it, or send it to /v1/bindings",
+                ));
             }
             _ => {}
         }
-        let sources = self.source.iter().chain(&self.sources);
-        let entries = sources.map(|source| {
+        let named = self.source.iter().map(|source| ("source", source));
+        let sources = named.chain(self.sources.iter().map(|source| ("sources", source)));
+        let entries = sources.map(|(place, source)| {
             Ok(Entry {
                 kind,
-                source: prefix(source)?,
+                source: prefix(place, source)?,
                 plan: self.plan.clone(),
                 until,
                 reason: self.reason.clone(),
                 since: now,
             })
         });
-        let entries = entries.collect::<Result<Vec<_>, String>>()?;
+        let entries = entries.collect::<Result<Vec<_>, Problem>>()?;
         if entries.is_empty() {
-            return Err("name a `source`, or several in `sources`".to_owned());
+            return Err(unprocessable(
+                "no source is named",
+                "name a `source`, or several in `sources`",
+            ));
         }
         Ok(entries)
     }
 
-    fn end(&self, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    fn end(&self, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
         match (&self.duration, self.until) {
-            (Some(_), Some(_)) => Err("`for` and `until` say the same: use one".to_owned()),
+            (Some(_), Some(_)) => Err(unprocessable(
+                "`for` and `until` both say when it ends",
+                "use one of them",
+            )),
             (Some(text), None) => {
-                let duration =
-                    crate::cli::duration(text).map_err(|error| format!("`for`: {error}"))?;
-                let end = now.checked_add(duration);
-                end.map(Some)
-                    .map_err(|_| format!("`for`: {text} ends beyond all time"))
+                let duration = parse_duration(text);
+                let duration = duration.map_err(|error| Problem::unprocessable("for", error))?;
+                let end = now.checked_add(duration).map(Some);
+                end.map_err(|_| {
+                    let what = format!("`for`: {text} ends beyond all time");
+                    unprocessable(
+                        what,
+                        "leave `for` out: it then holds until it is taken back",
+                    )
+                })
             }
-            (None, Some(until)) if until <= now => Err(format!("`until`: {until} is over")),
+            (None, Some(until)) if until <= now => Err(unprocessable(
+                format!("`until`: {until} is over"),
+                "name a time that is to come, or use `for`",
+            )),
             (None, until) => Ok(until),
         }
     }
@@ -155,8 +186,8 @@ impl Given {
 mod tests {
     use super::*;
 
-    fn entries(kind: Kind, body: &str) -> Result<Vec<Entry>, String> {
-        let given: Given = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    fn entries(kind: Kind, body: &str) -> Result<Vec<Entry>, Problem> {
+        let given: Given = serde_json::from_str(body).map_err(|error| unprocessable(error, "-"))?;
         given.entries(kind, Timestamp::from_second(1_000).expect("a time"))
     }
 
@@ -164,7 +195,7 @@ mod tests {
     fn an_end_is_said_one_way_or_not_at_all() {
         let until = |body: &str| {
             let entries = entries(Kind::Ban, body)?;
-            Ok::<_, String>(entries[0].until.map(Timestamp::as_second))
+            Ok::<_, Problem>(entries[0].until.map(Timestamp::as_second))
         };
         assert_eq!(until(r#"{"source":"192.0.2.1"}"#), Ok(None));
         assert_eq!(

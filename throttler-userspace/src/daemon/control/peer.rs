@@ -62,7 +62,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Writer {
         peer.may_write().map(|()| Self).map_err(|who| {
             Problem::new(
                 StatusCode::FORBIDDEN,
-                format!("{who} may read here, but not change anything: do it as root"),
+                format!("{who} may read here, but not change anything"),
+                "do it as root",
             )
         })
     }

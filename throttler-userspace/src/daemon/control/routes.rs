@@ -1,7 +1,7 @@
 //! Which path is what.
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, MatchedPath};
 use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{MethodRouter, get, post};
 
@@ -71,20 +71,18 @@ fn handlers(path: &str) -> MethodRouter<Control> {
 
 async fn nowhere(uri: Uri) -> Problem {
     let paths = PATHS.map(|(path, _)| path).join(", ");
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        format!("there is nothing at {}; here are {paths}", uri.path()),
-    )
+    let what = format!("there is nothing at {}", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, what, format!("here are {paths}"))
 }
 
-async fn not_so(method: Method, uri: Uri) -> Problem {
-    let path = uri.path();
-    let of = PATHS.iter().find(|(known, _)| *known == path);
+async fn not_so(method: Method, path: MatchedPath, uri: Uri) -> Problem {
+    let of = PATHS.iter().find(|(known, _)| *known == path.as_str());
     let methods = of.map_or_else(String::new, |(_, methods)| {
         methods.join(", ").to_uppercase()
     });
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
-        format!("{path} takes {methods}, not {method}"),
+        format!("{} does not take {method}", uri.path()),
+        format!("it takes {methods}"),
     )
 }

@@ -65,13 +65,15 @@ pub(super) async fn unban(
             interfaces,
         }));
     }
-    let mut detail = format!(
+    let what = format!(
         "there is no ban to take back: no operator has said that {source} is banned, and the datapath has banned nobody in it"
     );
-    if let Some(around) = interfaces.iter().flat_map(|one| &one.still_within).next() {
-        detail += &format!("; {around}, which holds it, is banned: take that ban back");
-    }
-    Err(Problem::new(StatusCode::NOT_FOUND, detail))
+    let around = interfaces.iter().flat_map(|one| &one.still_within).next();
+    let help = match around {
+        Some(around) => format!("{around}, which holds it, is banned: take that ban back"),
+        None => "`GET /v1/bans` lists those that there are".to_owned(),
+    };
+    Err(Problem::new(StatusCode::NOT_FOUND, what, help))
 }
 
 impl Unbanned {

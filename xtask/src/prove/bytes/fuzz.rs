@@ -16,13 +16,14 @@ use super::super::Effort;
 use crate::workspace::{Failed, Workspace};
 
 /// Targets, and the longest inputs that are tried.
-const TARGETS: [(&str, u32); 6] = [
+const TARGETS: [(&str, u32); 7] = [
     ("api", 512),
     ("decide", 2_048),
     ("list", 512),
     ("maps", 1_024),
     ("policy", 4_096),
     ("rates", 64),
+    ("wire", 2_048),
 ];
 
 /// Counters of branches and of what is compared, as libFuzzer reads them (clang's SanitizerCoverage), and every check
