@@ -15,6 +15,7 @@ mod overrides;
 mod refusals;
 mod reload;
 mod reload_refused;
+mod rollback;
 mod selfcheck;
 mod shared_limits;
 mod site;

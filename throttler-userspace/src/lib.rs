@@ -11,4 +11,5 @@ pub mod daemon;
 pub mod host;
 pub mod kernel;
 pub mod overrides;
+mod replace;
 pub mod report;

@@ -14,7 +14,7 @@ use super::classifier::address;
 use super::covering::Covering;
 use super::identify::Ids;
 use super::tables::Clock;
-use crate::config::{Class, Config};
+use crate::config::{Class, Config, SourceRule};
 
 /// The trie of one generation.
 pub(super) struct Classes {
@@ -24,15 +24,16 @@ pub(super) struct Classes {
     pub(super) prefixes: usize,
 }
 
-/// `rules` says which description each of the policy's rules has.
+/// `rules` says which description each of the sources' rules has.
 pub(super) fn classes(
     config: &Config,
+    sources: &[&SourceRule],
     ids: &Ids,
     rules: &[u32],
     clock: Clock,
 ) -> Result<Classes, CompileError> {
     let mut own: BTreeMap<Prefix, Covering> = BTreeMap::new();
-    for (rule, index) in config.sources.iter().zip(rules) {
+    for (rule, index) in sources.iter().zip(rules) {
         let until = rule.until.map(|until| clock.monotonic(until));
         let step = step(*index, &rule.class, until, ids);
         for prefix in &rule.prefixes {

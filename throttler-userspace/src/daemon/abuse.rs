@@ -26,14 +26,14 @@ impl Names {
     const KEPT: usize = 4;
 
     /// Those of one generation, to be shared by who reads and who publishes.
-    pub(super) fn shared(description: &Description) -> Rc<RefCell<Self>> {
+    pub(super) fn shared(description: &Rc<Description>) -> Rc<RefCell<Self>> {
         let mut names = Self::default();
-        names.push(description.clone());
+        names.push(Rc::clone(description));
         Rc::new(RefCell::new(names))
     }
 
-    pub(super) fn push(&mut self, description: Description) {
-        self.0.push_front(Rc::new(description));
+    pub(super) fn push(&mut self, description: Rc<Description>) {
+        self.0.push_front(description);
         self.0.truncate(Self::KEPT);
     }
 

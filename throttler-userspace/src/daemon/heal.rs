@@ -6,6 +6,7 @@
 //! two and a half minutes for a million, and within one round of what was lost meanwhile where it was behind the walk.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, Result};
@@ -13,7 +14,7 @@ use throttler_common::abi::{
     ClassChain, ClassKey, History, MAX_DESTINATIONS, MAX_ROWS, PolicyHead, Row, active,
 };
 
-use super::attachment::{self, Attached};
+use super::attachment::Attached;
 use super::desired::Desired;
 use crate::compile::PolicyTables;
 use crate::kernel::canary::Expected;
@@ -230,22 +231,19 @@ impl Attached {
 impl Desired<'_> {
     /// Heals what differs, then sees whether the policy is enforced.
     pub(super) fn check(&mut self) {
-        for (one, names) in self.attached.iter_mut().zip(&self.names) {
+        for one in &mut self.attached {
             match one.is_to_be_healed() {
                 Ok(false) => {
                     one.check();
                 }
                 Ok(true) => {
                     one.vitals.heals.fetch_add(1, Ordering::Relaxed);
-                    let healed =
-                        attachment::publish(&one.tables, self.args, &mut self.config, &one.book);
-                    match healed {
-                        Ok(published) => one.take(published),
-                        Err(error) => log::error!("{}: healing: {error:#}", one.pins.iface),
+                    let (policy, book) = (Rc::clone(&one.policy), Rc::clone(&one.book));
+                    if let Err(error) = one.put(self.args, &policy, &book) {
+                        log::error!("{}: healing: {error:#}", one.iface());
                     }
-                    names.borrow_mut().push(one.description.clone());
                 }
-                Err(error) => log::error!("{}: comparing the maps: {error:#}", one.pins.iface),
+                Err(error) => log::error!("{}: comparing the maps: {error:#}", one.iface()),
             }
         }
     }

@@ -12,14 +12,18 @@ mod lockout;
 pub mod logging;
 mod metrics;
 mod policy;
+mod publish;
+mod record;
 mod selfcheck;
 mod serve;
 mod signals;
+mod together;
 mod vitals;
 mod watch;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -138,7 +142,9 @@ impl From<OnExitArg> for OnExit {
 /// the latest last. Whether it was an event.
 pub fn tell(descriptions: Vec<Description>, iface: &str, event: &[u8]) -> bool {
     let mut names = abuse::Names::default();
-    descriptions.into_iter().for_each(|one| names.push(one));
+    descriptions
+        .into_iter()
+        .for_each(|one| names.push(Rc::new(one)));
     let event = events::decode(event);
     event
         .inspect(|event| {
@@ -155,7 +161,7 @@ pub fn tell(descriptions: Vec<Description>, iface: &str, event: &[u8]) -> bool {
 /// What keeps it from enforcing, with the exit status that fits.
 pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
     logging::init(args.log_format, common);
-    let mut config = policy::load(&args, common.color.on_stderr())?;
+    let policy = policy::load(&args, common.color.on_stderr())?;
     checks::privilege("run")?;
     checks::bpffs(&common.bpffs)?;
     // Before anything is made: a name that does not exist.
@@ -182,7 +188,7 @@ pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
         let _context = runtime.enter();
         (Signals::listen()?, Watch::listen()?)
     };
-    let attached = attachment::attach_all(&present, common, &args, &mut config)?;
+    let attached = attachment::attach_all(&present, common, &args, &policy)?;
     let listening = Listening {
         signals,
         watch,
@@ -190,7 +196,7 @@ pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
         metrics: listener,
         control: socket,
     };
-    let result = runtime.block_on(serve::serve(&args, config, attached, listening, common));
+    let result = runtime.block_on(serve::serve(&args, policy, attached, listening, common));
     drop(locks);
     result
 }

@@ -18,11 +18,11 @@ use super::confirm::{self, Outcome};
 use super::control::{self, Control, Order, Recent, Socket};
 use super::desired::Desired;
 use super::events::{self, Ring};
+use super::policy::Policy;
 use super::signals::{Signals, Told};
 use super::watch::{Interfaces, Watch};
 use super::{RunArgs, metrics, vitals};
 use crate::cli::Common;
-use crate::config::{Config, OnExit};
 use crate::kernel::pins::Pins;
 
 /// Where lines of the abuse log go beside the log.
@@ -39,21 +39,21 @@ pub(super) struct Listening {
 
 pub(super) async fn serve(
     args: &RunArgs,
-    config: Config,
+    policy: Rc<Policy>,
     attached: Vec<Attached>,
     listening: Listening,
     common: &Common,
 ) -> Result<()> {
     let local = LocalSet::new();
     local
-        .run_until(serve_local(args, config, attached, listening, common))
+        .run_until(serve_local(args, policy, attached, listening, common))
         .await
 }
 
 async fn serve_local(
     args: &RunArgs,
-    config: Config,
-    mut attached: Vec<Attached>,
+    policy: Rc<Policy>,
+    attached: Vec<Attached>,
     listening: Listening,
     common: &Common,
 ) -> Result<()> {
@@ -66,16 +66,10 @@ async fn serve_local(
     } = listening;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let mut names = Vec::new();
     let (told, _) = broadcast::channel(control::BACKLOG);
     let recent = Recent::default();
     let telling = (recent.clone(), told.clone());
     let vitals = vitals::of(&args.iface, &attached);
-    for one in &mut attached {
-        let known = Names::shared(&one.description);
-        names.push(Rc::clone(&known));
-        follow(&mut tasks, one, known, &telling, &stopped)?;
-    }
     let reloaded = Arc::new(AtomicBool::new(true));
     if let Some(listener) = listener {
         let source = metrics::Source {
@@ -104,14 +98,18 @@ async fn serve_local(
     let mut desired = Desired {
         args,
         common,
-        config,
+        policy: Some(policy),
         attached,
-        names,
         reloaded,
         trial: None,
         vitals,
     };
-    desired.try_start();
+    for one in &mut desired.attached {
+        follow(&mut tasks, one, &telling, &stopped)?;
+    }
+    desired.try_out();
+    desired.attached.iter_mut().for_each(Attached::announce);
+    let mut confirmed = true;
     // The first was at each attachment.
     let period = Duration::from_millis(args.check_every_ms);
     let mut checks = tokio::time::interval_at(Instant::now() + period, period);
@@ -119,14 +117,19 @@ async fn serve_local(
     loop {
         tokio::select! {
             _ = checks.tick() => desired.check(),
-            () = confirm::until(desired.trial.as_ref()) => if desired.roll_back() == Outcome::Detach {
-                break;
+            () = confirm::until(desired.trial.as_ref()) => match desired.roll_back() {
+                Outcome::Goes(gone) => interfaces.forget(&gone),
+                Outcome::Detach => {
+                    confirmed = false;
+                    break;
+                }
             },
             Some(order) = ordered.recv() => match order {
                 // Whoever asked may have gone.
                 Order::Reload(reply) => {
                     log::info!("reloading, as asked over the control socket");
                     let _ = reply.send(desired.reload());
+                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
                 }
                 Order::Confirm(reply) => {
                     let _ = reply.send(desired.confirm());
@@ -139,6 +142,7 @@ async fn serve_local(
                 Told::Reload => {
                     // It has said in the log what failed.
                     let _ = desired.reload();
+                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
                 }
                 Told::End(name) => {
                     log::info!("{name}: ending");
@@ -147,10 +151,7 @@ async fn serve_local(
             },
             changed = watch.changed() => {
                 changed?;
-                for place in interfaces.look(&mut desired) {
-                    let known = Rc::clone(&desired.names[place]);
-                    follow(&mut tasks, &mut desired.attached[place], known, &telling, &stopped)?;
-                }
+                come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
             }
             Some(ended) = tasks.join_next() => {
                 // A task ends only when told to; anything else is a fault that must not go unseen.
@@ -164,18 +165,31 @@ async fn serve_local(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }
-    if desired.trial.is_some_and(|trial| trial.is_over()) {
-        leave(&desired.attached, OnExit::Detach)?;
+    desired.leave()?;
+    if !confirmed {
         bail!("the start was not confirmed in time (`throttler confirm`): detached");
     }
-    leave(&desired.attached, desired.config.on_exit)
+    Ok(())
+}
+
+/// Attaches to interfaces that have come.
+fn come(
+    interfaces: &mut Interfaces,
+    desired: &mut Desired<'_>,
+    tasks: &mut JoinSet<Result<()>>,
+    telling: &Telling,
+    stopped: &watch::Receiver<bool>,
+) -> Result<()> {
+    for place in interfaces.look(desired) {
+        follow(tasks, &mut desired.attached[place], telling, stopped)?;
+    }
+    Ok(())
 }
 
 /// Reads what the program on an interface has to tell, as long as the daemon runs.
 fn follow(
     tasks: &mut JoinSet<Result<()>>,
     one: &mut Attached,
-    names: Rc<RefCell<Names>>,
     telling: &Telling,
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
@@ -187,7 +201,7 @@ fn follow(
         let reading = read(
             one.pins.clone(),
             ring,
-            names,
+            Rc::clone(&one.names),
             telling.clone(),
             stopped.clone(),
         );
@@ -224,23 +238,4 @@ async fn read(
             }
         }
     }
-}
-
-/// Detaches, or leaves the program enforcing.
-fn leave(attached: &[Attached], on_exit: OnExit) -> Result<()> {
-    for one in attached {
-        match on_exit {
-            OnExit::Keep => log::info!(
-                "{}: left enforcing (on_exit = \"keep\"); `throttler detach` takes it off",
-                one.pins.iface
-            ),
-            OnExit::Detach => {
-                if one.pins.exist() {
-                    one.pins.remove()?;
-                }
-                log::info!("{}: detached", one.pins.iface);
-            }
-        }
-    }
-    Ok(())
 }

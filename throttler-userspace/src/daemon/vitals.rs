@@ -51,12 +51,16 @@ impl Vitals {
     }
 }
 
-/// Those of all interfaces that the daemon is for: of one that has not come yet, nothing is known.
+/// Those of all interfaces that the daemon is for.
 pub(super) fn of(ifaces: &[String], attached: &[Attached]) -> Arc<[Arc<Vitals>]> {
     let of = |iface: &String| {
         let known = attached.iter().find(|one| one.pins.iface == *iface);
         known.map_or_else(
-            || Arc::new(Vitals::new(iface)),
+            || {
+                let vitals = Vitals::new(iface);
+                vitals.note(Some("it is not there yet".to_owned()));
+                Arc::new(vitals)
+            },
             |one| Arc::clone(&one.vitals),
         )
     };

@@ -1,7 +1,7 @@
 //! The file that overrides outlive the daemon in: JSON, replaced in one step, on the disk when `save` returns.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Write as _};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::book::{Book, Entry};
+use crate::replace;
 
 /// Version of the file's shape.
 const VERSION: u32 = 1;
@@ -94,27 +95,15 @@ pub fn load(path: &Path) -> Result<Book> {
 /// # Errors
 /// It cannot be written; it is as it was then.
 pub fn save(path: &Path, book: &Book) -> Result<()> {
-    let new = path.with_extension("json.new");
-    let write = || -> io::Result<()> {
-        let file = File::create(&new)?;
-        let mut out = BufWriter::new(&file);
-        let written = Written {
-            version: VERSION,
-            overrides: book.entries().collect(),
-        };
-        serde_json::to_writer(&mut out, &written)?;
-        out.write_all(b"\n")?;
-        out.flush()?;
-        drop(out);
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        // The new name, too, has to be on the disk.
-        match path.parent() {
-            Some(directory) => File::open(directory)?.sync_all(),
-            None => Ok(()),
-        }
+    let written = Written {
+        version: VERSION,
+        overrides: book.entries().collect(),
     };
-    write().with_context(|| format!("writing {}", path.display()))
+    replace::file(path, |out| {
+        serde_json::to_writer(&mut *out, &written)?;
+        out.write_all(b"\n")
+    })
+    .with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]
