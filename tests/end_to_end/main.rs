@@ -17,6 +17,7 @@ mod reload;
 mod reload_refused;
 mod rollback;
 mod selfcheck;
+mod several;
 mod shared_limits;
 mod site;
 mod traffic;
