@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// What awaits a confirmation.
 pub(super) struct Trial {
-    until: Instant,
+    pub(super) until: Instant,
 }
 
 /// What becomes of a trial that is over.
@@ -34,14 +34,6 @@ pub(super) enum Outcome {
     Goes(Vec<String>),
     /// There is no earlier policy anywhere.
     Detach,
-}
-
-/// Waits for the end of a trial; for ever, if there is none.
-pub(super) async fn until(trial: Option<&Trial>) {
-    match trial {
-        Some(trial) => tokio::time::sleep_until(trial.until.into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 impl Attached {

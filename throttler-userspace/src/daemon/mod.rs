@@ -17,6 +17,7 @@ mod record;
 mod selfcheck;
 mod serve;
 mod signals;
+mod tell;
 mod together;
 mod vitals;
 mod watch;
@@ -24,7 +25,7 @@ mod watch;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
@@ -80,6 +81,15 @@ pub struct RunArgs {
     /// Unless `throttler confirm` comes within this time of the start or of a reload, put back what was in force before
     #[arg(long, env = "THROTTLER_CONFIRM", value_parser = crate::cli::duration, value_name = "TIME")]
     pub confirm: Option<Duration>,
+    /// Lines of the abuse log in a second, for each interface and kind of event; the others are counted and told of as one
+    #[arg(
+        long,
+        env = "THROTTLER_LOG_EVENTS_PER_SECOND",
+        default_value_t = 200,
+        value_parser = clap::value_parser!(u64).range(1..),
+        value_name = "N"
+    )]
+    pub log_events_per_second: u64,
     /// Milliseconds between two self-checks; for tests
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..), hide = true)]
     pub check_every_ms: u64,
@@ -153,6 +163,14 @@ pub fn tell(descriptions: Vec<Description>, iface: &str, event: &[u8]) -> bool {
             }
         })
         .is_some()
+}
+
+/// Waits until then; for ever, if there is no such time.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Runs the daemon until SIGTERM or SIGINT.

@@ -1,6 +1,5 @@
 //! Serves signals and events until SIGTERM or SIGINT.
 
-use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,21 +11,17 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::abuse::{self, Names};
 use super::attachment::Attached;
-use super::confirm::{self, Outcome};
+use super::confirm::Outcome;
 use super::control::{self, Control, Order, Recent, Socket};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::policy::Policy;
 use super::signals::{Signals, Told};
+use super::tell::{Teller, Telling};
 use super::watch::{Interfaces, Watch};
 use super::{RunArgs, metrics, vitals};
 use crate::cli::Common;
-use crate::kernel::pins::Pins;
-
-/// Where lines of the abuse log go beside the log.
-type Telling = (Recent, broadcast::Sender<Arc<str>>);
 
 /// What the daemon hears of.
 pub(super) struct Listening {
@@ -105,7 +100,7 @@ async fn serve_local(
         vitals,
     };
     for one in &mut desired.attached {
-        follow(&mut tasks, one, &telling, &stopped)?;
+        follow(args, &mut tasks, one, &telling, &stopped)?;
     }
     desired.try_out();
     desired.attached.iter_mut().for_each(Attached::announce);
@@ -117,7 +112,7 @@ async fn serve_local(
     loop {
         tokio::select! {
             _ = checks.tick() => desired.check(),
-            () = confirm::until(desired.trial.as_ref()) => match desired.roll_back() {
+            () = super::until(desired.trial.as_ref().map(|trial| trial.until)) => match desired.roll_back() {
                 Outcome::Goes(gone) => interfaces.forget(&gone),
                 Outcome::Detach => {
                     confirmed = false;
@@ -181,13 +176,20 @@ fn come(
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
     for place in interfaces.look(desired) {
-        follow(tasks, &mut desired.attached[place], telling, stopped)?;
+        follow(
+            desired.args,
+            tasks,
+            &mut desired.attached[place],
+            telling,
+            stopped,
+        )?;
     }
     Ok(())
 }
 
 /// Reads what the program on an interface has to tell, as long as the daemon runs.
 fn follow(
+    args: &RunArgs,
     tasks: &mut JoinSet<Result<()>>,
     one: &mut Attached,
     telling: &Telling,
@@ -198,44 +200,10 @@ fn follow(
     }
     if !one.is_read {
         let ring = Ring::open(&one.pins)?;
-        let reading = read(
-            one.pins.clone(),
-            ring,
-            Rc::clone(&one.names),
-            telling.clone(),
-            stopped.clone(),
-        );
+        let most = args.log_events_per_second;
+        let reading = Teller::new(one, telling.clone(), most).read(ring, stopped.clone());
         tasks.spawn_local(reading);
         one.is_read = true;
     }
     Ok(())
-}
-
-async fn read(
-    pins: Pins,
-    mut ring: Ring,
-    names: Rc<RefCell<Names>>,
-    (recent, told): Telling,
-    mut stopped: watch::Receiver<bool>,
-) -> Result<()> {
-    let tell = |event: &_| {
-        if let Some(line) = abuse::line(&names.borrow(), &pins.iface, event) {
-            line.log();
-            let line = line.json();
-            recent.push(&line);
-            if told.receiver_count() > 0 {
-                // The last one may have gone just now.
-                let _ = told.send(line.into());
-            }
-        }
-    };
-    loop {
-        tokio::select! {
-            read = ring.next(tell) => read?,
-            _ = stopped.changed() => {
-                ring.drain(tell);
-                return Ok(());
-            }
-        }
-    }
 }

@@ -16,6 +16,7 @@ pub(super) struct Vitals {
     pub(super) desired: AtomicU64,
     pub(super) enforced: AtomicU64,
     pub(super) heals: AtomicU64,
+    pub(super) left_out: AtomicU64,
 }
 
 impl Vitals {
@@ -26,6 +27,7 @@ impl Vitals {
             desired: AtomicU64::new(0),
             enforced: AtomicU64::new(0),
             heals: AtomicU64::new(0),
+            left_out: AtomicU64::new(0),
         }
     }
 
@@ -108,6 +110,12 @@ pub(super) fn metrics(all: &[Arc<Vitals>]) -> String {
         "counter",
         "Times that the policy was put into force again because the maps differed.",
         &|one| load(&one.heals),
+    );
+    family(
+        "throttler_log_events_left_out_total",
+        "counter",
+        "Events beyond --log-events-per-second, which the abuse log has a summary of.",
+        &|one| load(&one.left_out),
     );
     text
 }
