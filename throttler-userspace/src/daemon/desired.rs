@@ -53,6 +53,12 @@ pub(super) struct InForce {
 }
 
 impl Desired<'_> {
+    /// Changes with every publish.
+    pub(super) fn generations(&self) -> u64 {
+        let generations = self.attached.iter().map(|one| one.description.generation);
+        generations.map(u64::from).sum()
+    }
+
     /// Reads the policy file again and publishes it on every interface; where one cannot take it, on none. What fails is
     /// logged, too.
     ///

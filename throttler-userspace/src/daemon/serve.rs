@@ -22,6 +22,10 @@ use super::tell::{Teller, Telling};
 use super::watch::{Interfaces, Watch};
 use super::{RunArgs, metrics, vitals};
 use crate::cli::Common;
+use crate::kernel::sys;
+
+/// From a publish until the memory that it took is given back: whoever asked for it has the answer by then.
+const TIDY: Duration = Duration::from_millis(500);
 
 /// What the daemon hears of.
 pub(super) struct Listening {
@@ -109,8 +113,18 @@ async fn serve_local(
     let period = Duration::from_millis(args.check_every_ms);
     let mut checks = tokio::time::interval_at(Instant::now() + period, period);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut published = 0;
+    let mut tidy = None;
     loop {
+        if published != desired.generations() {
+            published = desired.generations();
+            tidy = Some((Instant::now() + TIDY).into());
+        }
         tokio::select! {
+            () = super::until(tidy) => {
+                sys::give_memory_back();
+                tidy = None;
+            }
             _ = checks.tick() => desired.check(),
             () = super::until(desired.trial.as_ref().map(|trial| trial.until)) => match desired.roll_back() {
                 Outcome::Goes(gone) => interfaces.forget(&gone),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::book::{Book, Entry};
 use crate::replace;
@@ -24,7 +24,13 @@ struct Read {
 #[derive(Serialize)]
 struct Written<'a> {
     version: u32,
-    overrides: Vec<&'a Entry>,
+    #[serde(serialize_with = "one_by_one")]
+    overrides: &'a Book,
+}
+
+/// Without a second copy of them all.
+fn one_by_one<S: Serializer>(book: &Book, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(book.entries())
 }
 
 /// The file of an interface.
@@ -97,7 +103,7 @@ pub fn load(path: &Path) -> Result<Book> {
 pub fn save(path: &Path, book: &Book) -> Result<()> {
     let written = Written {
         version: VERSION,
-        overrides: book.entries().collect(),
+        overrides: book,
     };
     replace::file(path, |out| {
         serde_json::to_writer(&mut *out, &written)?;
