@@ -2,8 +2,9 @@
 //!
 //! Of what was published, hashes are kept: one a row, one a table, and of the class entries, of which there may be
 //! millions, their number and the sum of their hashes. The tables are compared whole. The class trie is walked in slices
-//! of [`SLICE`] entries: with a comparison every ten seconds a loss is found within ten seconds for each 65,536 entries,
-//! two and a half minutes for a million, and within one round of what was lost meanwhile where it was behind the walk.
+//! of [`SLICE`] entries, so that nobody waits for the daemon's loop longer than for some milliseconds, and of a long one
+//! [`SLICES`] between two comparisons: with one every ten seconds a loss is found within ten seconds for each 65,536
+//! entries, two and a half minutes for a million, and within one round more where it was behind the walk.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
@@ -22,8 +23,10 @@ use crate::kernel::map::Walked;
 use crate::kernel::tables::Tables;
 use crate::kernel::{publish, sys};
 
-/// Class entries that one comparison reads.
-const SLICE: usize = 65_536;
+/// Class entries that are read at a time.
+const SLICE: usize = 4_096;
+/// Slices from one comparison to the next.
+pub(super) const SLICES: u32 = 16;
 
 /// Entries and the sum of their hashes, in any order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +60,8 @@ pub(super) struct Enforced {
     walked: Walked,
     /// Of the walk under way.
     met: Census,
+    /// What the latest walk has found, where that is something else.
+    differs: Option<Census>,
 }
 
 fn hash<T: sys::Record>(record: &T) -> u64 {
@@ -92,7 +97,13 @@ impl Enforced {
             classes,
             walked: Walked::default(),
             met: Census::default(),
+            differs: None,
         }
+    }
+
+    /// Whether the classes are too many to be walked by comparisons alone.
+    pub(super) fn is_long(&self) -> bool {
+        self.classes.entries > SLICE as u64
     }
 
     /// What the canary has to answer.
@@ -142,7 +153,10 @@ impl Enforced {
             let found = found.map(|(row, history)| hash_both(row, history));
             same("a limit", *wanted, found);
         }
-        let classes = self.walk(tables)?;
+        let classes = match self.differs.take() {
+            None => self.walk(tables)?,
+            found => found,
+        };
         if let Some(found) = classes {
             differ.push(format!(
                 "the source classes ({} of {} entries)",
@@ -229,6 +243,25 @@ impl Attached {
 }
 
 impl Desired<'_> {
+    /// Whether there is anything to walk between comparisons.
+    pub(super) fn is_walking(&self) -> bool {
+        self.attached.iter().any(|one| one.enforced.is_long())
+    }
+
+    /// Walks long class tries by a slice; what differs is healed by the next comparison.
+    pub(super) fn walk(&mut self) {
+        for one in &mut self.attached {
+            let enforced = &mut one.enforced;
+            if !enforced.is_long() || enforced.differs.is_some() {
+                continue;
+            }
+            match enforced.walk(&one.tables) {
+                Ok(differs) => enforced.differs = differs,
+                Err(error) => log::error!("{}: comparing the maps: {error:#}", one.iface()),
+            }
+        }
+    }
+
     /// Heals what differs, then sees whether the policy is enforced.
     pub(super) fn check(&mut self) {
         for one in &mut self.attached {

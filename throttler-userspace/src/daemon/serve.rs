@@ -16,6 +16,7 @@ use super::confirm::Outcome;
 use super::control::{self, Control, Order, Recent, Socket};
 use super::desired::Desired;
 use super::events::{self, Ring};
+use super::heal::SLICES;
 use super::policy::Policy;
 use super::signals::{Signals, Told};
 use super::tell::{Teller, Telling};
@@ -113,6 +114,8 @@ async fn serve_local(
     let period = Duration::from_millis(args.check_every_ms);
     let mut checks = tokio::time::interval_at(Instant::now() + period, period);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut walks = tokio::time::interval((period / SLICES).max(Duration::from_millis(1)));
+    walks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut published = 0;
     let mut tidy = None;
     loop {
@@ -126,6 +129,7 @@ async fn serve_local(
                 tidy = None;
             }
             _ = checks.tick() => desired.check(),
+            _ = walks.tick(), if desired.is_walking() => desired.walk(),
             () = super::until(desired.trial.as_ref().map(|trial| trial.until)) => match desired.roll_back() {
                 Outcome::Goes(gone) => interfaces.forget(&gone),
                 Outcome::Detach => {
