@@ -247,6 +247,31 @@ fn a_list_is_imported_whole_or_not_at_all() {
     assert_eq!(site.offer(address("11.0.0.1"), 3), 3);
 }
 
+#[test]
+fn a_rule_that_had_no_room_is_in_force_before_the_others_are_over() {
+    // Four that end, one within the other, and the policy's own around them, which stays.
+    let policy = format!("{POLICY}[[sources]]\nfrom = [\"203.0.113.0/25\"]\nblock = true\n");
+    let site = Site::start("over-room", &policy, &["--check-every-ms", "20"]);
+    let src = address("203.0.113.7");
+    for (prefix, time) in [
+        ("203.0.113.7", "1s"),
+        ("203.0.113.0/28", "2s"),
+        ("203.0.113.0/27", "3s"),
+        ("203.0.113.0/26", "4s"),
+    ] {
+        done(&site, &["bind", prefix, "pro", "--for", time]);
+    }
+    // Under the plan until the last of them has ended; then blocked, without a reload.
+    assert!(site.offer(src, 1) <= 1);
+    let blocked = |site: &Site| site.counters().reason("dns", "blocked").0;
+    let end = Instant::now() + 2 * LONG;
+    while blocked(&site) == 0 {
+        assert!(Instant::now() < end, "never blocked");
+        site.offer(src, 1);
+    }
+    assert_eq!(site.offer(src, 3), 0, "blocked");
+}
+
 /// KiB that the daemon has of its own, the mapped tables left out.
 fn memory(site: &Site) -> u64 {
     let pid = site.daemon.pid().expect("a running daemon");

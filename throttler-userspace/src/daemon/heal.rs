@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 use throttler_common::abi::{
     ClassChain, ClassKey, History, MAX_DESTINATIONS, MAX_ROWS, PolicyHead, Row, active,
 };
+use throttler_common::class::ended;
 
 use super::attachment::Attached;
 use super::desired::Desired;
@@ -50,6 +51,8 @@ impl Census {
 #[derive(Clone, Debug)]
 pub(super) struct Enforced {
     generation: u32,
+    /// As in [`PolicyTables`].
+    cut: u32,
     expected: Expected,
     head: u64,
     port_classes: u64,
@@ -82,6 +85,7 @@ impl Enforced {
         }
         Self {
             generation: policy.head.generation,
+            cut: policy.cut,
             expected,
             head: hash::<PolicyHead>(&policy.head),
             port_classes: hash(&*policy.port_table()),
@@ -99,6 +103,11 @@ impl Enforced {
             met: Census::default(),
             differs: None,
         }
+    }
+
+    /// Whether a rule that had no room in a chain has it now.
+    fn has_room(&self) -> bool {
+        ended(self.cut, sys::monotonic_ns())
     }
 
     /// Whether the classes are too many to be walked by comparisons alone.
@@ -265,14 +274,26 @@ impl Desired<'_> {
     /// Heals what differs, then sees whether the policy is enforced.
     pub(super) fn check(&mut self) {
         for one in &mut self.attached {
+            let again = |one: &mut Attached| {
+                let (policy, book) = (Rc::clone(&one.policy), Rc::clone(&one.book));
+                one.put(self.args, &policy, &book)
+            };
+            if one.enforced.has_room() {
+                log::info!(
+                    "{}: rules have ended that others waited for: publishing anew",
+                    one.iface()
+                );
+                if let Err(error) = again(one) {
+                    log::error!("{}: publishing anew: {error:#}", one.iface());
+                }
+            }
             match one.is_to_be_healed() {
                 Ok(false) => {
                     one.check();
                 }
                 Ok(true) => {
                     one.vitals.heals.fetch_add(1, Ordering::Relaxed);
-                    let (policy, book) = (Rc::clone(&one.policy), Rc::clone(&one.book));
-                    if let Err(error) = one.put(self.args, &policy, &book) {
+                    if let Err(error) = again(one) {
                         log::error!("{}: healing: {error:#}", one.iface());
                     }
                 }
