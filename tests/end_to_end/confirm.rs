@@ -3,14 +3,15 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::Stdio,
+    time::Instant,
 };
 
-use serde_json::Value;
-use throttler_lab::topology::SERVER_IFACE;
+use serde_json::{Value, json};
+use throttler_lab::{frames, topology::SERVER_IFACE};
 
 use crate::{
     http::ask,
-    site::{FIVE_A_DAY, LONG, Site, address, binary},
+    site::{FIVE_A_DAY, LONG, PORT, Site, address, binary, server},
 };
 
 #[test]
@@ -75,6 +76,55 @@ fn without_a_trial_there_is_nothing_to_confirm() {
     let output = site.daemon.cli(&["confirm"]).expect("the command");
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     assert!(output.stderr.contains("without --confirm"), "{output:?}");
+}
+
+#[test]
+fn a_flood_of_offenders_is_a_line_or_two() {
+    let extra = ["--log-events-per-second", "1"];
+    let site = Site::start("events-many", FIVE_A_DAY, &extra);
+    let begin = Instant::now();
+    for n in 0..200 {
+        let src = address(&format!("198.51.100.{n}"));
+        for _ in 0..6 {
+            let frame = frames::udp(src, server(src), 1024, PORT, 18);
+            site.injector.send(&frame).expect("a frame");
+        }
+    }
+    site.wait_packets(1_200);
+    site.daemon
+        .wait_stderr(0, " left out ", LONG)
+        .expect("a summary");
+    // Of other kinds there is nothing to hide.
+    let seconds = begin.elapsed().as_secs();
+    let mut refused = 0;
+    let end = Instant::now() + LONG;
+    loop {
+        let text = site.cli_ok(&["events", "-o", "jsonl"]);
+        let events = text.lines().map(|line| {
+            let event: Value = serde_json::from_str(line).expect("JSON");
+            let count = |key: &str| event[key].as_u64().unwrap_or_else(|| panic!("{event}"));
+            match event["event"].as_str().expect("an event") {
+                "refused" => (1, 0),
+                "left out" => {
+                    assert_eq!(
+                        (&event["of"], &event["iface"]),
+                        (&json!("refused"), &json!("veth-s"))
+                    );
+                    // At least one refusal each.
+                    assert!(count("refused") >= count("lines"), "{event}");
+                    (0, count("lines"))
+                }
+                other => panic!("{other}"),
+            }
+        });
+        let (lines, left) = events.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        if lines + left == 200 {
+            refused += lines;
+            break;
+        }
+        assert!(Instant::now() < end, "{text}");
+    }
+    assert!(refused <= seconds + 2, "{refused} in {seconds} s");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What operators say beside the policy: bans, exemptions and bindings, until they end or are taken back.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use throttler_lab::CliOutput;
@@ -125,10 +128,10 @@ fn a_ban_refills_no_bucket_and_its_end_needs_no_daemon() {
     done(&site, &["ban", "add", "192.0.2.1", "--for", "3s"]);
     assert_eq!(site.offer(address("192.0.2.1"), 3), 0);
     site.daemon.kill().expect("the end");
-    let end = std::time::Instant::now() + LONG;
+    let end = Instant::now() + LONG;
     let mut passed = 0;
     while passed == 0 {
-        assert!(std::time::Instant::now() < end, "the ban never ended");
+        assert!(Instant::now() < end, "the ban never ended");
         std::thread::sleep(Duration::from_millis(100));
         passed += site.offer(address("192.0.2.1"), 1);
     }
@@ -242,6 +245,61 @@ fn a_list_is_imported_whole_or_not_at_all() {
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     assert!(output.stderr.contains(":2:"), "{output:?}");
     assert_eq!(site.offer(address("11.0.0.1"), 3), 3);
+}
+
+#[test]
+fn a_rule_that_had_no_room_is_in_force_before_the_others_are_over() {
+    // Four that end, one within the other, and the policy's own around them, which stays.
+    let policy = format!("{POLICY}[[sources]]\nfrom = [\"203.0.113.0/25\"]\nblock = true\n");
+    let site = Site::start("over-room", &policy, &["--check-every-ms", "20"]);
+    let src = address("203.0.113.7");
+    for (prefix, time) in [
+        ("203.0.113.7", "1s"),
+        ("203.0.113.0/28", "2s"),
+        ("203.0.113.0/27", "3s"),
+        ("203.0.113.0/26", "4s"),
+    ] {
+        done(&site, &["bind", prefix, "pro", "--for", time]);
+    }
+    // Under the plan until the last of them has ended; then blocked, without a reload.
+    assert!(site.offer(src, 1) <= 1);
+    let blocked = |site: &Site| site.counters().reason("dns", "blocked").0;
+    let end = Instant::now() + 2 * LONG;
+    while blocked(&site) == 0 {
+        assert!(Instant::now() < end, "never blocked");
+        site.offer(src, 1);
+    }
+    assert_eq!(site.offer(src, 3), 0, "blocked");
+}
+
+/// KiB that the daemon has of its own, the mapped tables left out.
+fn memory(site: &Site) -> u64 {
+    let pid = site.daemon.pid().expect("a running daemon");
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("its memory");
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix("Anonymous:"));
+    let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    size.and_then(|size| size.parse().ok()).expect("Anonymous")
+}
+
+#[test]
+fn a_long_list_leaves_the_daemon_small() {
+    const BANS: u64 = 100_000;
+    let site = Site::start("over-memory", POLICY, &[]);
+    let before = memory(&site);
+    let list = site.daemon.policy_path().with_file_name("bans.txt");
+    let line = |n: u64| format!("10.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255);
+    fs::write(&list, (0..BANS).map(line).collect::<String>()).expect("a list");
+    let path = list.to_str().expect("a path");
+    let import = ["ban", "import", path, "--for", "1h", "--reason", "bots"];
+    done(&site, &import);
+    // An address with what is kept beside it; what the import took to be compiled is given back soon after it.
+    let most = before + BANS * 80 / 1024;
+    let end = Instant::now() + LONG;
+    while memory(&site) > most {
+        let now = memory(&site);
+        assert!(Instant::now() < end, "{now} KiB, {before} before");
+    }
 }
 
 #[test]

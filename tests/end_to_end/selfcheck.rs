@@ -4,7 +4,7 @@ use std::{fs, net::IpAddr, os::fd::AsFd as _, os::fd::OwnedFd, time::Instant};
 
 use serde_json::Value;
 use throttler::kernel::{sys, tables::Tables};
-use throttler_common::abi::{ClassKey, active, map};
+use throttler_common::abi::{Addr, CLASS_KEY_LEAD, ClassKey, active, map};
 use throttler_lab::topology::SERVER_IFACE;
 
 use crate::{
@@ -161,6 +161,35 @@ fn a_class_that_is_lost_is_put_back() {
         assert_eq!(site.offer(address(BLOCKED), 3), 0);
         assert_eq!(metric(&site, "throttler_selfcheck_successful"), 1);
     }
+}
+
+#[test]
+fn one_of_many_classes_that_is_lost_is_put_back() {
+    // So many that no comparison reads all of them.
+    let list = (0..20_000).map(|n| format!("\"10.0.{}.{}\",", n >> 8, n & 255));
+    let text =
+        policy("enforce").replace("from = [", &format!("from = [{}", list.collect::<String>()));
+    let site = Site::start("check-many", &text, &OFTEN);
+    let tables = tables(&site);
+    for lost in ["10.0.0.0", "10.0.40.7", "10.0.78.31"] {
+        let heals = metric(&site, "throttler_heals_total");
+        assert_eq!(site.offer(address(lost), 1), 0);
+        let bank = word(&tables, active::GENERATION) % 2;
+        let IpAddr::V4(v4) = address(lost) else {
+            panic!("an IPv4 address")
+        };
+        let key = ClassKey {
+            prefix_len: CLASS_KEY_LEAD + 32,
+            bank: bank as u8,
+            family: 4,
+            reserved: [0; 2],
+            addr: Addr::from_v4(v4.octets()),
+        };
+        assert!(tables.classes.remove(&key).expect("removed"));
+        wait("a heal", || metric(&site, "throttler_heals_total") > heals);
+        assert_eq!(site.offer(address(lost), 9), 0, "{lost}");
+    }
+    assert_eq!(metric(&site, "throttler_selfcheck_successful"), 1);
 }
 
 #[test]

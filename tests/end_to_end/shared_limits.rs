@@ -99,7 +99,7 @@ fn a_full_table_says_so() {
     let site = Site::start("full", policy, &[]);
     assert!(
         site.cli_ok(&["status"])
-            .contains("no pressure on the source table")
+            .contains("no pressure on the table")
     );
     let sent = 4000;
     for number in 0..sent {

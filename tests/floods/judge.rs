@@ -24,6 +24,11 @@ pub(crate) const FLAT: u64 = 128;
 /// Events of one CPU in a second, at most (throttler-ebpf/src/slots.rs).
 const EVENTS: u64 = 4_096;
 
+/// Lines of the abuse log for each kind of event in a second, at most (`--log-events-per-second`).
+const LINES: u64 = 200;
+/// Kinds of which floods have events: refusals and pressure.
+const KINDS: u64 = 2;
+
 /// What was there before the flood.
 pub(crate) struct Judge {
     kind: Kind,
@@ -231,10 +236,12 @@ pub(crate) fn bounded(site: &Site, counters: &Counters, seconds: f64) -> String 
     let most = EVENTS * site.telling_cpus() * (seconds.ceil() as u64 + 1);
     let events = counters.events_sent + counters.events_lost;
     assert!(events <= most, "{events} events in {seconds} s");
-    // Each that was sent becomes a line; none waits for longer.
-    let lines = site.told(counters.events_sent);
+    // Each that was sent becomes a line, or is counted by one.
+    let (lines, left) = site.told(counters.events_sent);
+    let most = LINES * KINDS * (seconds.ceil() as u64 + 1);
+    assert!(lines <= most, "{lines} lines in {seconds} s");
     format!(
-        "{events} events, {} lost, {lines} lines",
+        "{events} events, {} lost, {lines} lines, {left} left out",
         counters.events_lost
     )
 }

@@ -46,6 +46,9 @@ fn the_abuse_log_and_the_daemon_stay_small() {
     let events = bounded(&site, &counters, seconds);
     let memory = [first, middle, site.memory()];
     flat(memory);
+    let (_, left) = site.told(counters.events_sent);
+    assert!(left > 0, "{events}");
+    assert_eq!(site.left_out(), left);
     println!(
         "floods: {offenders} offenders: {over} packets over their limits in {seconds:.1} s; \
          memory {memory:?} KiB; {events}"

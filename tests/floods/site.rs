@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -113,22 +115,43 @@ impl Site {
         (count("passed"), count("refused"))
     }
 
-    /// Lines of the abuse log, once there are as many as events were sent.
-    pub(crate) fn told(&self, events: u64) -> u64 {
+    /// Lines of the abuse log, and events that summaries tell of instead, once together they are as many as events were
+    /// sent.
+    pub(crate) fn told(&self, events: u64) -> (u64, u64) {
         let end = Instant::now() + PATIENCE;
         loop {
-            let lines = self.daemon.stderr_lines();
-            let lines = lines.iter().filter(|line| line.contains("source=")).count() as u64;
-            assert!(lines <= events, "{lines} lines of {events} events");
-            if lines == events {
-                return lines;
+            let all = self.daemon.stderr_lines();
+            let lines = all.iter().filter(|line| line.contains("source=")).count() as u64;
+            let left = all.iter().filter(|line| line.contains(" left out "));
+            let left = left.map(|line| {
+                let (_, count) = line.split_once(" lines=").expect("a count");
+                let count = count.split(' ').next().expect("a number");
+                count.parse::<u64>().expect("a number")
+            });
+            let left: u64 = left.sum();
+            assert!(lines + left <= events, "{lines} and {left} of {events}");
+            if lines + left == events {
+                return (lines, left);
             }
             assert!(
                 Instant::now() < end,
-                "only {lines} lines of {events} events"
+                "only {lines} lines, and {left} in summaries, of {events} events"
             );
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// The metric of events that the abuse log has left out.
+    pub(crate) fn left_out(&self) -> u64 {
+        let mut stream = UnixStream::connect(self.daemon.socket()).expect("a connection");
+        let request = b"GET /metrics HTTP/1.1\r\nhost: throttler\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).expect("a request");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        let name = "throttler_log_events_left_out_total{iface=\"veth-s\"} ";
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name));
+        value.expect("the metric").parse().expect("a number")
     }
 
     /// KiB that the daemon has of its own: without files and the maps that it has mapped.

@@ -9,6 +9,7 @@ mod build;
 #[path = "../end_to_end/site.rs"]
 #[expect(dead_code, reason = "these tests need less of it")]
 mod calm;
+mod canaries;
 mod flood;
 mod guard;
 mod interfaces;

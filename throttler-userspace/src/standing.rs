@@ -2,14 +2,13 @@
 //! program runs as it does, and how the latest reload and self-check ended.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::durable;
+use crate::replace;
 
 /// How an interface stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +51,9 @@ pub fn read(path: &Path) -> Option<Standing> {
 /// # Errors
 /// It cannot be written.
 pub fn save(path: &Path, standing: &Standing) -> Result<()> {
-    durable::replace(path, |out| {
+    replace::file(path, |out| {
         serde_json::to_writer(&mut *out, standing)?;
         out.write_all(b"\n")
     })
+    .with_context(|| format!("writing {}", path.display()))
 }

@@ -24,9 +24,30 @@ pub fn run(bytes: &[u8]) {
         return;
     }
     match config::parse("policy.toml", &text, Path::new("/nowhere"), clock().wall) {
-        Ok(config) => accepted(&config),
+        Ok(config) => {
+            rewritten(&config);
+            accepted(&config);
+        }
         Err(error) => rendered(&error, &text),
     }
+}
+
+/// The daemon's record of a policy, read again, is the same policy but for places and warnings.
+fn rewritten(config: &Config) {
+    let bare = |config: &Config| {
+        let mut config = config.clone();
+        config.warnings.clear();
+        config.sources.retain(|rule| !rule.prefixes.is_empty());
+        config
+            .sources
+            .iter_mut()
+            .for_each(|rule| rule.origin.clear());
+        config
+    };
+    let text = config.to_toml();
+    let again = config::parse("again.toml", &text, Path::new("/nowhere"), clock().wall);
+    let again = again.unwrap_or_else(|error| panic!("{error} in {text}"));
+    assert_eq!(bare(&again), bare(config), "{text}");
 }
 
 /// Every error has its line, its column, a caret under it, and a mend; nothing in it moves a terminal's cursor.

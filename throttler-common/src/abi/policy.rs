@@ -12,7 +12,7 @@ pub mod active {
     /// after one that was interrupted. For the publisher alone.
     pub const UNCLEAN: u32 = 2;
     /// Odd while the daemon runs a canary through the program, even otherwise: what it counts is then under way to the
-    /// words that follow.
+    /// words that follow. For the daemon and reports alone.
     pub const CANARY: u32 = 3;
     /// Canaries that the `default` scope counted as malformed. Like the next three for reports alone, which take them off.
     pub const CANARIES_MALFORMED: u32 = 4;

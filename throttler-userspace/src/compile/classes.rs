@@ -14,7 +14,7 @@ use super::classifier::address;
 use super::covering::Covering;
 use super::identify::Ids;
 use super::tables::Clock;
-use crate::config::{Class, Config};
+use crate::config::{Class, Config, SourceRule};
 
 /// The trie of one generation.
 pub(super) struct Classes {
@@ -22,17 +22,22 @@ pub(super) struct Classes {
     pub(super) entries: Vec<(ClassKey, ClassChain)>,
     /// Prefixes that rules name.
     pub(super) prefixes: usize,
+    /// As [`PolicyTables::cut`](super::PolicyTables::cut).
+    pub(super) cut: u32,
 }
 
-/// `rules` says which description each of the policy's rules has.
+/// `rules` says which description each of the sources' rules has.
 pub(super) fn classes(
     config: &Config,
+    sources: &[&SourceRule],
     ids: &Ids,
     rules: &[u32],
     clock: Clock,
 ) -> Result<Classes, CompileError> {
     let mut own: BTreeMap<Prefix, Covering> = BTreeMap::new();
-    for (rule, index) in config.sources.iter().zip(rules) {
+    let is_over = |rule: &SourceRule| rule.until.is_some_and(|until| until <= clock.wall);
+    let rules = sources.iter().zip(rules);
+    for (rule, index) in rules.filter(|(rule, _)| !is_over(rule)) {
         let until = rule.until.map(|until| clock.monotonic(until));
         let step = step(*index, &rule.class, until, ids);
         for prefix in &rule.prefixes {
@@ -53,6 +58,7 @@ pub(super) fn classes(
     // In this order a prefix follows all that contain it: those still open are its ancestors.
     let mut open: Vec<(Prefix, Covering)> = Vec::new();
     let mut entries = Vec::with_capacity(own.len());
+    let mut cut = 0;
     for (prefix, mut covering) in own {
         while open
             .last()
@@ -72,13 +78,26 @@ pub(super) fn classes(
             flags,
             ..ClassChain::default()
         };
-        for (to, from) in chain.steps.iter_mut().zip(covering.chain()) {
-            *to = from;
+        let steps = covering.chain();
+        for (to, from) in chain.steps.iter_mut().zip(&steps) {
+            *to = *from;
+        }
+        if steps.len() > chain.steps.len() {
+            let ends = chain.steps.iter().map(|step| step.until);
+            cut = ends
+                .chain([cut])
+                .filter(|until| *until > 0)
+                .min()
+                .unwrap_or(0);
         }
         entries.push((prefix.key(), chain));
         open.push((prefix, covering));
     }
-    Ok(Classes { entries, prefixes })
+    Ok(Classes {
+        entries,
+        prefixes,
+        cut,
+    })
 }
 
 /// The prefixes of sources that hold longer prefixes: each needs an entry of its own length to say so.

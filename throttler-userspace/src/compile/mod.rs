@@ -34,7 +34,7 @@ pub use verify::{Contradiction, verify};
 #[cfg(test)]
 mod tests;
 
-use crate::config::Config;
+use crate::config::{Config, SourceRule};
 
 /// What a valid policy can still fail by: more than the maps hold.
 #[derive(Debug, thiserror::Error)]
@@ -106,12 +106,26 @@ pub fn compile(
     previous: Option<&Previous>,
     clock: Clock,
 ) -> Result<PolicyTables, CompileError> {
+    compile_with(config, &[], previous, clock)
+}
+
+/// Compiles a policy with rules beside its own.
+///
+/// # Errors
+/// As [`compile()`].
+pub fn compile_with(
+    config: &Config,
+    beside: &[SourceRule],
+    previous: Option<&Previous>,
+    clock: Clock,
+) -> Result<PolicyTables, CompileError> {
+    let sources: Vec<&SourceRule> = config.sources.iter().chain(beside).collect();
     let ids = identify::identify(config, previous.map(|p| &p.description))?;
     let generation = previous.map_or(0, |p| p.description.generation) + 1;
     let classified = classifier::classify(config, &ids)?;
     let rows = rows::rows(config, &ids, previous)?;
-    let rules = rules::rules(config);
-    let classes = classes::classes(config, &ids, &rules.index, clock)?;
+    let rules = rules::rules(&sources);
+    let classes = classes::classes(config, &sources, &ids, &rules.index, clock)?;
     let prefixes = classes.prefixes;
     let description =
         describe::describe(config, &ids, generation, clock, rules.described, prefixes);

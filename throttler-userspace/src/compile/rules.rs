@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::description::RuleDescription;
-use crate::config::{By, Class, Config, SourceRule};
+use crate::config::{By, Class, SourceRule};
 
 /// Different reasons of operators that are kept; beyond, a rule is described without one.
 const REASONS: usize = 1_000;
@@ -12,14 +12,14 @@ const REASONS: usize = 1_000;
 /// Descriptions, and which is which rule's.
 pub(super) struct Rules {
     pub(super) described: Vec<RuleDescription>,
-    /// By the rule's place in the policy.
+    /// By the rule's place among all.
     pub(super) index: Vec<u32>,
 }
 
-pub(super) fn rules(config: &Config) -> Rules {
+pub(super) fn rules(sources: &[&SourceRule]) -> Rules {
     let mut described = Vec::new();
     let mut given = BTreeMap::new();
-    let index = config.sources.iter().map(|rule| {
+    let index = sources.iter().map(|rule| {
         if rule.by == By::Policy {
             described.push(describe(rule));
             return described.len() as u32 - 1;
@@ -71,22 +71,13 @@ mod tests {
         }
     }
 
-    fn of(sources: Vec<SourceRule>) -> Rules {
-        let text = "[scopes.default.limits]\na = { rate = \"1/s\" }\n";
-        let mut config = crate::config::parse(
-            "t",
-            text,
-            std::path::Path::new(""),
-            jiff::Timestamp::UNIX_EPOCH,
-        )
-        .expect("a policy");
-        config.sources = sources;
-        rules(&config)
+    fn of(sources: &[SourceRule]) -> Rules {
+        rules(&sources.iter().collect::<Vec<_>>())
     }
 
     #[test]
     fn bans_that_differ_by_their_ends_are_one_rule() {
-        let rules = of(vec![
+        let rules = of(&[
             ban(1, None),
             ban(2, Some("a")),
             ban(3, Some("a")),
@@ -100,7 +91,7 @@ mod tests {
     #[test]
     fn reasons_beyond_what_is_kept_are_left_out() {
         let many = (0..3 * REASONS).map(|n| ban(1, Some(&n.to_string())));
-        let rules = of(many.collect());
+        let rules = of(&many.collect::<Vec<_>>());
         assert_eq!(rules.described.len(), REASONS + 1);
         let last = *rules.index.last().expect("rules") as usize;
         assert_eq!(rules.described[last].reason, None);

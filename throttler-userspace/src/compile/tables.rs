@@ -89,6 +89,9 @@ pub struct PolicyTables {
     pub classes: Vec<(ClassKey, ClassChain)>,
     /// Names and texts.
     pub description: Description,
+    /// When the first rule ends whose place in a full chain another one waits for: the policy is to be compiled again
+    /// then. In units of 2^28 ns of monotonic time; 0: none waits.
+    pub cut: u32,
 }
 
 impl PolicyTables {
@@ -167,5 +170,6 @@ pub(super) fn assemble(
         histories: rows.histories,
         classes: classes.entries,
         description,
+        cut: classes.cut,
     }
 }

@@ -23,6 +23,7 @@ mod raw_abuse;
 mod raw_limits;
 mod raw_scopes;
 mod raw_sources;
+mod render;
 mod scope_rules;
 pub mod scopes;
 mod settings;

@@ -67,9 +67,12 @@ pub(crate) fn sources<T>(
     conflicts::check(&rules, findings);
     rules
         .into_iter()
-        .map(|(rule, list)| SourceRule {
-            prefixes: list.prefixes,
-            ..rule
+        .map(|(rule, mut list)| {
+            list.prefixes.shrink_to_fit();
+            SourceRule {
+                prefixes: list.prefixes,
+                ..rule
+            }
         })
         .collect()
 }

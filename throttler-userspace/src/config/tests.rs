@@ -68,6 +68,45 @@ ban_for = "1min"
 ban_max = "1h"
 "#;
 
+/// What is left of a policy in the file that it is rendered as.
+fn again(config: &Config) -> Config {
+    let text = config.to_toml();
+    parse("again.toml", &text, Path::new(""), now()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Without places and warnings.
+fn bare(mut config: Config) -> Config {
+    config.warnings.clear();
+    for rule in &mut config.sources {
+        rule.origin.clear();
+    }
+    config.sources.retain(|rule| !rule.prefixes.is_empty());
+    config
+}
+
+#[test]
+fn a_policy_is_the_same_when_it_is_rendered_and_read_again() {
+    let texts = [
+        EXAMPLE,
+        "",
+        include_str!("../default-policy.toml"),
+        "[[sources]]\nfrom = [\"::/0\"]\nexempt = true\nreason = \"a \\\"b\\\" \\\\ \\u007f \\n ü\"\nuntil = 2027-01-01T00:00:00.123456789Z\n",
+        "[abuse]\nban_for = \"90s\"\n[plans.none]\n[plans.some]\ndefault = {}\n",
+        "[abuse]\nban_after = { refusals = 3, within = \"2h\" }\nwiden_after = { sources = 2, within = \"1d\" }\nban_max = \"366d\"\n",
+    ];
+    for text in texts {
+        let config = parsed(text);
+        assert_eq!(bare(again(&config)), bare(config), "{text}");
+    }
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../policies")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|end| end == "toml") {
+            let config = load(&path).unwrap();
+            assert_eq!(bare(again(&config)), bare(config), "{path:?}");
+        }
+    }
+}
+
 #[test]
 fn reads_everything() {
     let config = parsed(EXAMPLE);

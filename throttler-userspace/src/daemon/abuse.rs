@@ -2,6 +2,7 @@
 
 mod line;
 mod names;
+mod quota;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use throttler_common::notice::Kind;
 
 pub(super) use self::line::Line;
 use self::names::Whom;
+pub(super) use self::quota::{LeftOut, Quota};
 use crate::compile::{Clock, Description};
 use crate::kernel::monotonic;
 use crate::report::{Lifted, seconds};
@@ -26,14 +28,14 @@ impl Names {
     const KEPT: usize = 4;
 
     /// Those of one generation, to be shared by who reads and who publishes.
-    pub(super) fn shared(description: &Description) -> Rc<RefCell<Self>> {
+    pub(super) fn shared(description: &Rc<Description>) -> Rc<RefCell<Self>> {
         let mut names = Self::default();
-        names.push(description.clone());
+        names.push(Rc::clone(description));
         Rc::new(RefCell::new(names))
     }
 
-    pub(super) fn push(&mut self, description: Description) {
-        self.0.push_front(Rc::new(description));
+    pub(super) fn push(&mut self, description: Rc<Description>) {
+        self.0.push_front(description);
         self.0.truncate(Self::KEPT);
     }
 
@@ -49,20 +51,7 @@ pub(super) fn line(names: &Names, iface: &str, event: &Event) -> Option<Line> {
     let clock = monotonic::now();
     let whom = Whom::of(description, event, clock);
     let kind = Kind::from_index(event.kind);
-    let (level, message) = match kind {
-        Some(Kind::Refusal) => (Level::Warn, "refused"),
-        Some(Kind::Ban) => (Level::Warn, "banned"),
-        // Told with the source's first packet after the ban.
-        Some(Kind::Unban) => (Level::Info, "unbanned"),
-        Some(Kind::WiderBan) => (Level::Warn, "banned prefix"),
-        Some(Kind::WiderUnban) => (Level::Info, "unbanned prefix"),
-        // The source is one of many: whoever came last.
-        Some(Kind::Pressure) => (Level::Warn, "table full"),
-        None => (
-            Level::Warn,
-            "an event of a kind that this version does not know",
-        ),
-    };
+    let (level, message) = message(kind);
     let mut line = Line::new(level, message, whom.time);
     line.add("iface", iface);
     line.add("source", whom.source);
@@ -115,6 +104,35 @@ pub(super) fn lifted(iface: &str, ban: &Lifted) -> Line {
     line.add("by", "operator");
     line.add("times", ban.times);
     line.add("until", format!("{:.3}", ban.until));
+    line
+}
+
+fn message(kind: Option<Kind>) -> (Level, &'static str) {
+    match kind {
+        Some(Kind::Refusal) => (Level::Warn, "refused"),
+        Some(Kind::Ban) => (Level::Warn, "banned"),
+        // Told with the source's first packet after the ban.
+        Some(Kind::Unban) => (Level::Info, "unbanned"),
+        Some(Kind::WiderBan) => (Level::Warn, "banned prefix"),
+        Some(Kind::WiderUnban) => (Level::Info, "unbanned prefix"),
+        // The source is one of many: whoever came last.
+        Some(Kind::Pressure) => (Level::Warn, "table full"),
+        None => (
+            Level::Warn,
+            "an event of a kind that this version does not know",
+        ),
+    }
+}
+
+/// The line that stands for those that a second has left out.
+pub(super) fn left_out(iface: &str, left: LeftOut) -> Line {
+    let time = format!("{:.3}", monotonic::now().wall);
+    let (level, message) = message(left.kind);
+    let mut line = Line::new(level, "left out", time);
+    line.add("iface", iface);
+    line.add("of", message);
+    line.add("lines", left.lines);
+    line.add("refused", left.refused);
     line
 }
 

@@ -1,33 +1,44 @@
 //! Interfaces under this daemon.
 
+use std::cell::RefCell;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use aya_log::EbpfLogger;
 
+use super::abuse::Names;
 use super::heal::Enforced;
 use super::keeper::Keeper;
+use super::policy::Policy;
+use super::publish::{Published, publish};
 use super::vitals::Vitals;
-use super::{RunArgs, lockout, policy};
+use super::{RunArgs, record};
 use crate::cli::Common;
-use crate::cli::failure::{Failure, Status};
-use crate::compile::{self, Description};
-use crate::config::Config;
+use crate::compile::Description;
 use crate::kernel::load::{self, Reuse};
 use crate::kernel::pins::Pins;
 use crate::kernel::tables::Tables;
-use crate::kernel::{canary, link, monotonic, publish, takeover};
+use crate::kernel::{link, publish as kernel, takeover};
 use crate::overrides::{self, Book};
 
 /// One interface that is enforced.
 pub(super) struct Attached {
     pub(super) pins: Pins,
     pub(super) tables: Tables,
-    pub(super) description: Description,
+    /// In force.
+    pub(super) policy: Rc<Policy>,
+    /// In force for good: what comes back if nobody confirms. `None`: nothing, the program is taken off.
+    pub(super) confirmed: Option<Rc<Policy>>,
+    pub(super) description: Rc<Description>,
+    /// For the abuse log.
+    pub(super) names: Rc<RefCell<Names>>,
     pub(super) trace: Option<EbpfLogger<&'static dyn log::Log>>,
     /// What operators say beside the policy.
-    pub(super) book: Book,
+    pub(super) book: Rc<Book>,
+    /// That it is enforced, for the log, until it is said there.
+    announcement: Option<String>,
     /// Whether its maps are those that were pinned before.
     pub(super) adopted: bool,
     /// Whether somebody reads its events.
@@ -43,18 +54,39 @@ pub(super) struct Attached {
 }
 
 impl Attached {
-    /// Goes on from what was published.
-    pub(super) fn take(&mut self, published: Published) {
+    /// The interface's name.
+    pub(super) fn iface(&self) -> &str {
+        &self.pins.iface
+    }
+
+    /// Says in the log that it is enforced, once all is done that belongs to it.
+    pub(super) fn announce(&mut self) {
+        if let Some(text) = self.announcement.take() {
+            log::info!("{text}");
+        }
+    }
+
+    /// Puts a policy into force with the book, and goes on from there.
+    ///
+    /// # Errors
+    /// As [`publish`]; nothing has changed then.
+    pub(super) fn put(
+        &mut self,
+        args: &RunArgs,
+        policy: &Rc<Policy>,
+        book: &Rc<Book>,
+    ) -> Result<()> {
+        let published = publish(&self.tables, args, policy, book)?;
+        self.book = Rc::clone(book);
+        self.policy = published.policy;
         self.description = published.description;
         self.enforced = published.enforced;
+        let mut names = self.names.borrow_mut();
+        names.push(Rc::clone(&self.description));
+        drop(names);
         self.check();
+        Ok(())
     }
-}
-
-/// A generation that was put into force.
-pub(super) struct Published {
-    pub(super) description: Description,
-    pub(super) enforced: Enforced,
 }
 
 /// Attaches to every one of the interfaces, or to none that was not attached before.
@@ -62,7 +94,7 @@ pub(super) fn attach_all(
     ifaces: &[String],
     common: &Common,
     args: &RunArgs,
-    config: &mut Config,
+    policy: &Rc<Policy>,
 ) -> Result<Vec<Attached>> {
     for other in Pins::other_abis(&common.bpffs)? {
         log::warn!(
@@ -70,22 +102,27 @@ pub(super) fn attach_all(
             common.bpffs.display()
         );
     }
+    // What is refused on one of them changes none of them.
+    for iface in ifaces {
+        link::check(&Pins::of(&common.bpffs, iface), args.xdp_mode)
+            .with_context(|| format!("cannot protect {iface}"))?;
+    }
     let mut attached = Vec::new();
     for iface in ifaces {
         let pins = Pins::of(&common.bpffs, iface);
         let fresh = !pins.exist();
-        match attach(&pins, common, args, config) {
-            Ok(one) => attached.push((one, fresh)),
+        let before = generation(&pins);
+        match attach(&pins, common, args, policy) {
+            Ok(one) => attached.push((one, before)),
             Err(error) => {
                 if fresh && pins.exist() {
                     undo(&pins);
                 } else if let Err(error) = takeover::settle(&pins) {
                     log::error!("{}: cleaning up: {error:#}", pins.iface);
                 }
-                for (one, fresh) in attached {
-                    if fresh {
-                        undo(&one.pins);
-                    }
+                put_back(&pins, before, common, args);
+                for (one, before) in attached {
+                    put_back(&one.pins, before, common, args);
                 }
                 return Err(error).with_context(|| format!("cannot protect {iface}"));
             }
@@ -94,16 +131,61 @@ pub(super) fn attach_all(
     Ok(attached.into_iter().map(|(one, _)| one).collect())
 }
 
+/// The generation in force; `None` where there is none.
+fn generation(pins: &Pins) -> Option<u32> {
+    let tables = pins.exist().then(|| Tables::open(&pins.dir))?.ok()?;
+    kernel::generation(&tables).ok().filter(|found| *found > 0)
+}
+
+/// Puts back what was in force before a start that fails: nothing, or the policy with which an adopted program goes on.
+fn put_back(pins: &Pins, before: Option<u32>, common: &Common, args: &RunArgs) {
+    let iface = &pins.iface;
+    let now = generation(pins);
+    if now == before {
+        return;
+    }
+    if before.is_none() {
+        return undo(pins);
+    }
+    let Some(before) = record::load(&common.state_dir, iface) else {
+        log::error!(
+            "{iface}: generation {} of the new policy is in force there: start with a policy that all interfaces take, or \
+             `throttler detach`",
+            now.unwrap_or(0)
+        );
+        return;
+    };
+    let again = || -> Result<u32> {
+        let book = overrides::load(&overrides::path(&common.state_dir, iface))?;
+        let published = publish(&Tables::open(&pins.dir)?, args, &before, &book)?;
+        Ok(published.description.generation)
+    };
+    match again() {
+        Ok(generation) => log::warn!(
+            "{iface}: the policy before is put back (generation {generation}), and goes on without a daemon"
+        ),
+        Err(error) => {
+            log::error!("{iface}: putting the policy before back: {error:#}");
+        }
+    }
+}
+
 fn undo(pins: &Pins) {
     if let Err(error) = pins.remove() {
         log::error!("{}: cleaning up: {error:#}", pins.iface);
     }
 }
 
-fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> Result<Attached> {
+fn attach(pins: &Pins, common: &Common, args: &RunArgs, policy: &Rc<Policy>) -> Result<Attached> {
     let book = overrides::load(&overrides::path(&common.state_dir, &pins.iface))?;
-    link::check(pins, args.xdp_mode)?;
-    let mut loaded = load::load(pins, load::PROGRAM, config.max_sources)?;
+    if !pins.exist() {
+        // Whatever was in force once was taken off.
+        record::remove(&common.state_dir, &pins.iface)?;
+    }
+    let confirmed = args
+        .confirm
+        .and_then(|_| record::load(&common.state_dir, &pins.iface));
+    let mut loaded = load::load(pins, load::PROGRAM, policy.config.max_sources)?;
     match &loaded.reuse {
         Reuse::Fresh => {}
         Reuse::Adopted => log::info!(
@@ -126,9 +208,10 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
     }
     let adopted = matches!(loaded.reuse, Reuse::Adopted | Reuse::Resized(_));
     let Published {
+        policy,
         description,
         enforced,
-    } = publish(&loaded.tables, args, config, &book)?;
+    } = publish(&loaded.tables, args, policy, &book)?;
     // Before the program is attached: whoever waits for the line below must not see this one later.
     log::info!(
         "{}: policy generation {} in force",
@@ -150,19 +233,23 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
     let mut one = Attached {
         pins: pins.clone(),
         tables: loaded.tables,
+        policy,
+        confirmed,
+        names: Names::shared(&description),
         description,
         trace: loaded.trace,
-        book,
+        book: Rc::new(book),
         adopted,
+        announcement: None,
         is_read: false,
         program: loaded.program,
         enforced,
         vitals: Arc::new(Vitals::new(&pins.iface)),
         keeper: Keeper::new(common, &pins.iface, &done),
     };
-    // Before the line below: who reads it may rely on it.
+    // Before it is announced: who reads that may rely on it.
     if one.prove()? {
-        log::info!(
+        one.announcement = Some(format!(
             "{} on {} ({} XDP{})",
             if one.description.mode == "monitor" {
                 "monitoring"
@@ -176,47 +263,7 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, config: &mut Config) -> 
             } else {
                 ""
             },
-        );
+        ));
     }
     Ok(one)
-}
-
-/// Compiles a policy with what operators say beside it, and publishes both as the next generation.
-pub(super) fn publish(
-    tables: &Tables,
-    args: &RunArgs,
-    config: &mut Config,
-    book: &Book,
-) -> Result<Published> {
-    let previous = match publish::previous(tables) {
-        Ok(previous) => previous,
-        Err(error) => {
-            log::warn!(
-                "the earlier policy's description cannot be read ({error:#}); names start anew"
-            );
-            None
-        }
-    };
-    let clock = monotonic::now();
-    let (rules, missing) = book.rules(&config.plans, clock.wall);
-    for plan in missing {
-        log::warn!(
-            "sources are bound to the plan `{plan}`, which the policy does not have: until it does, the policy's own rules hold for them"
-        );
-    }
-    // A policy of a million prefixes is too large to copy for the sake of a few more.
-    let own = config.sources.len();
-    config.sources.extend(rules);
-    config.sources.extend(args.operator.map(lockout::rule));
-    let compiled = compile::compile(config, previous.as_ref(), clock);
-    config.sources.truncate(own);
-    let mut tables_of =
-        compiled.map_err(|error| Failure::new(Status::BadPolicy, error.to_string()))?;
-    tables_of.description.policy = policy::name(args);
-    let expected = canary::reserve(&mut tables_of);
-    publish::publish(tables, &tables_of)?;
-    Ok(Published {
-        enforced: Enforced::of(&tables_of, expected),
-        description: tables_of.description,
-    })
 }

@@ -1,82 +1,128 @@
-//! `run --confirm TIME`: what comes into force is on trial. Unless `throttler confirm` comes in time, the policy that was
-//! in force before is published again; where there was none, at the start, the program is taken off and the daemon ends.
+//! `run --confirm TIME`: what comes into force is on trial. Unless `throttler confirm` comes in time, each interface goes
+//! back to the policy that was last in force there for good: that of before the reload or, after a start over a policy
+//! that an earlier daemon has left enforcing, that one ([`record`]). Where there was none the program is taken off; if
+//! that is so everywhere, the daemon ends.
 //!
-//! The daemon keeps the time: if it is killed meanwhile, what is on trial stays in force.
+//! The daemon keeps the time. If it is killed meanwhile, what is on trial stays in force, unconfirmed: the next start is
+//! on trial against the same earlier policy, or, without `--confirm`, is for good. To be told to end is no confirmation.
 
+use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::attachment;
+use super::RunArgs;
+use super::attachment::Attached;
 use super::desired::{Desired, InForce};
+use super::record;
 use crate::cli::failure::{Failure, Status};
-use crate::config::Config;
+use crate::config::OnExit;
 
 /// Until the next attempt to put the earlier policy back, where one failed.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What awaits a confirmation.
 pub(super) struct Trial {
-    until: Instant,
-    /// In force before, and confirmed; `None`: this daemon has just started.
-    before: Option<Config>,
+    pub(super) until: Instant,
 }
 
 /// What becomes of a trial that is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The earlier policy is in force, or will be tried again.
-    Goes,
-    /// There is no earlier policy.
+    /// Earlier policies are in force, or will be tried again; these interfaces had none, and are no longer attached.
+    Goes(Vec<String>),
+    /// There is no earlier policy anywhere.
     Detach,
 }
 
-impl Trial {
-    /// Whether nobody has confirmed in time.
-    pub(super) fn is_over(&self) -> bool {
-        self.before.is_none() && Instant::now() >= self.until
+impl Attached {
+    /// What is in force here stays for good.
+    pub(super) fn confirm(&mut self, state_dir: &Path) {
+        self.confirmed = Some(Rc::clone(&self.policy));
+        if let Err(error) = record::save(state_dir, self.iface(), &self.policy) {
+            log::error!(
+                "{}: {error:#}: a later `run --confirm` will not find this policy to put it back",
+                self.iface()
+            );
+            // An older one would be worse than none.
+            if let Err(error) = record::remove(state_dir, self.iface()) {
+                log::error!("{}: {error:#}", self.iface());
+            }
+        }
     }
-}
 
-/// Waits for the end of a trial; for ever, if there is none.
-pub(super) async fn until(trial: Option<&Trial>) {
-    match trial {
-        Some(trial) => tokio::time::sleep_until(trial.until.into()).await,
-        None => std::future::pending().await,
+    fn is_confirmed(&self) -> bool {
+        let confirmed = self.confirmed.as_ref();
+        confirmed.is_some_and(|confirmed| Rc::ptr_eq(confirmed, &self.policy))
+    }
+
+    /// Puts back what was in force for good, if that is another policy.
+    fn go_back(&mut self, args: &RunArgs) -> Result<()> {
+        if let Some(before) = self.confirmed.clone().filter(|_| !self.is_confirmed()) {
+            let book = Rc::clone(&self.book);
+            self.put(args, &before, &book)?;
+            log::warn!(
+                "{}: rolled back: policy generation {} in force",
+                self.iface(),
+                self.description.generation
+            );
+        }
+        Ok(())
+    }
+
+    /// Detaches, or leaves the program enforcing what it enforces for good.
+    fn leave(&mut self, args: &RunArgs) -> Result<()> {
+        let policy = self.confirmed.as_ref();
+        let on_exit = policy.map(|policy| policy.config.on_exit);
+        let on_exit = on_exit.map(|own| args.on_exit.map_or(own, Into::into));
+        if on_exit == Some(OnExit::Keep) {
+            self.go_back(args)?;
+            log::info!(
+                "{}: left enforcing (on_exit = \"keep\"); `throttler detach` takes it off",
+                self.iface()
+            );
+            return Ok(());
+        }
+        self.detach()
+    }
+
+    fn detach(&self) -> Result<()> {
+        if self.pins.exist() {
+            self.pins.remove()?;
+        }
+        log::info!("{}: detached", self.iface());
+        Ok(())
     }
 }
 
 impl Desired<'_> {
-    /// Begins the trial of the start, if there is to be one.
-    pub(super) fn try_start(&mut self) {
-        self.try_for(None);
-    }
-
-    /// Begins the trial of a policy that has come into force in the place of `before`. If that was on trial itself, what
-    /// was before it counts.
-    pub(super) fn try_out(&mut self, before: Config) {
-        let before = match self.trial.take() {
-            Some(trial) => trial.before,
-            None => Some(before),
-        };
-        self.try_for(before);
-    }
-
-    fn try_for(&mut self, before: Option<Config>) {
+    /// Begins the trial of what has come into force, if there is to be one; it is in force for good otherwise.
+    pub(super) fn try_out(&mut self) {
         let Some(time) = self.args.confirm else {
+            for one in &mut self.attached {
+                one.confirm(&self.common.state_dir);
+            }
             return;
         };
-        log::warn!(
-            "on trial for {} s: without `throttler confirm` until then, {}",
-            time.as_secs_f64(),
-            match before {
-                Some(_) => "the policy before is put back",
-                None => "the program is taken off and the daemon ends",
-            }
-        );
+        let seconds = time.as_secs_f64();
+        log::warn!("on trial for {seconds} s, until `throttler confirm` comes");
+        for one in &self.attached {
+            log::warn!(
+                "{}: without it {}",
+                one.iface(),
+                match &one.confirmed {
+                    Some(_) => {
+                        let path = record::path(&self.common.state_dir, one.iface());
+                        format!("the policy before is put back ({})", path.display())
+                    }
+                    None =>
+                        "the program is taken off: no policy was in force there for good".to_owned(),
+                }
+            );
+        }
         self.trial = Some(Trial {
             until: Instant::now() + time,
-            before,
         });
     }
 
@@ -93,48 +139,77 @@ impl Desired<'_> {
             return Err(Failure::new(Status::NotFound, message).into());
         }
         log::info!("confirmed: what is in force stays");
+        for one in &mut self.attached {
+            one.confirm(&self.common.state_dir);
+        }
         let in_force = self.attached.iter().map(|one| InForce::on(one, None));
         Ok(in_force.collect())
     }
 
-    /// Puts back what was in force before the trial.
+    /// Puts back what was in force before the trial, wherever anything was.
     pub(super) fn roll_back(&mut self) -> Outcome {
-        let Some(Trial { until, before }) = self.trial.take() else {
-            return Outcome::Goes;
-        };
-        let Some(before) = before else {
-            self.trial = Some(Trial {
-                until,
-                before: None,
-            });
+        self.trial = None;
+        if self.attached.iter().all(|one| one.confirmed.is_none()) {
             return Outcome::Detach;
-        };
-        log::warn!("not confirmed in time: putting the policy before back");
-        self.config = before;
+        }
+        log::warn!("not confirmed in time: putting back what was in force before");
+        self.policy = None;
         let mut failed = false;
-        for (one, names) in self.attached.iter_mut().zip(&self.names) {
-            match attachment::publish(&one.tables, self.args, &mut self.config, &one.book) {
-                Ok(published) => {
-                    one.take(published);
-                    log::warn!(
-                        "{}: rolled back: policy generation {} in force",
-                        one.pins.iface,
-                        one.description.generation
-                    );
-                }
-                Err(error) => {
-                    log::error!("{}: rolling back: {error:#}; trying again", one.pins.iface);
-                    failed = true;
-                }
+        let mut gone = Vec::new();
+        for one in &mut self.attached {
+            let back = match &one.confirmed {
+                Some(_) => one.go_back(self.args),
+                None => one.detach().map(|()| gone.push(one.iface().to_owned())),
+            };
+            if let Err(error) = back {
+                log::error!("{}: rolling back: {error:#}; trying again", one.iface());
+                failed = true;
             }
-            names.borrow_mut().push(one.description.clone());
+        }
+        self.attached
+            .retain(|one| one.confirmed.is_some() || !gone.contains(&one.pins.iface));
+        for one in self
+            .vitals
+            .iter()
+            .filter(|one| gone.contains(&one.iface().to_owned()))
+        {
+            one.note(Some(
+                "taken off, for the start was not confirmed and nothing was in force before: `throttler reload` tries \
+                 the policy file again"
+                    .to_owned(),
+            ));
+        }
+        // Of one policy everywhere, newcomers get it, too.
+        let mut policies = self.attached.iter().map(|one| &one.policy);
+        if let Some(first) = policies.next()
+            && policies.all(|other| Rc::ptr_eq(first, other))
+        {
+            self.policy = Some(Rc::clone(first));
         }
         if failed {
             self.trial = Some(Trial {
                 until: Instant::now() + AGAIN,
-                before: Some(self.config.clone()),
             });
         }
-        Outcome::Goes
+        Outcome::Goes(gone)
+    }
+
+    /// Leaves every interface as it is to be without a daemon.
+    ///
+    /// # Errors
+    /// The first interface's; the others are left all the same.
+    pub(super) fn leave(&mut self) -> Result<()> {
+        if self.trial.take().is_some() {
+            log::warn!("ending before `throttler confirm`: what is on trial does not stay");
+        }
+        let mut result = Ok(());
+        for one in &mut self.attached {
+            let left = one.leave(self.args);
+            if let Err(error) = &left {
+                log::error!("{}: {error:#}", one.iface());
+            }
+            result = result.and(left);
+        }
+        result
     }
 }

@@ -1,6 +1,5 @@
 //! What is to be in force on every interface: the policy, and what operators say beside it.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,15 +8,15 @@ use anyhow::{Context as _, Result};
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::abuse::Names;
 use super::attachment::{self, Attached};
 use super::confirm::Trial;
 use super::control::Access;
+use super::policy::{self, Policy};
+use super::together::together;
 use super::vitals::Vitals;
-use super::{RunArgs, policy};
+use super::{RunArgs, record};
 use crate::cli::Common;
 use crate::cli::failure::{Failure, Status};
-use crate::config::Config;
 use crate::kernel::{geometry, monotonic};
 use crate::overrides::{self, Book, Entry, Kind};
 
@@ -25,11 +24,10 @@ use crate::overrides::{self, Book, Entry, Kind};
 pub(super) struct Desired<'a> {
     pub(super) args: &'a RunArgs,
     pub(super) common: &'a Common,
-    /// As the file had it when it was last read whole: a file that is being edited comes into force by a reload alone.
-    pub(super) config: Config,
+    /// For interfaces that come: as the file had it when it was last read whole, for a file that is being edited comes
+    /// into force by a reload alone. `None`: nobody confirmed it.
+    pub(super) policy: Option<Rc<Policy>>,
     pub(super) attached: Vec<Attached>,
-    /// For the abuse log, by interface.
-    pub(super) names: Vec<Rc<RefCell<Names>>>,
     /// Whether the latest reload succeeded.
     pub(super) reloaded: Arc<AtomicBool>,
     /// The token of the TCP listener.
@@ -58,10 +56,17 @@ pub(super) struct InForce {
 }
 
 impl Desired<'_> {
-    /// Reads the policy file again and publishes it; a bad one changes nothing. What fails is logged, too.
+    /// Changes with every publish.
+    pub(super) fn generations(&self) -> u64 {
+        let generations = self.attached.iter().map(|one| one.description.generation);
+        generations.map(u64::from).sum()
+    }
+
+    /// Reads the policy file again and publishes it on every interface; where one cannot take it, on none. What fails is
+    /// logged, too.
     ///
     /// # Errors
-    /// The first interface's.
+    /// What is wrong with the file, or with the first interface that cannot take it.
     pub(super) fn reload(&mut self) -> Result<Vec<InForce>> {
         let result = self.reload_all();
         self.reloaded.store(result.is_ok(), Ordering::Relaxed);
@@ -71,7 +76,7 @@ impl Desired<'_> {
     fn reload_all(&mut self) -> Result<Vec<InForce>> {
         let token = self.access.read_again();
         let read = token.and_then(|()| policy::load(self.args, self.common.color.on_stderr()));
-        let mut fresh = match read {
+        let fresh = match read {
             Ok(fresh) => fresh,
             Err(error) => {
                 for one in &mut self.attached {
@@ -80,42 +85,45 @@ impl Desired<'_> {
                 return Err(error);
             }
         };
-        let mut failure = None;
-        let mut in_force = Vec::new();
-        for (one, names) in self.attached.iter_mut().zip(&self.names) {
-            warn_of_room(one, &fresh);
-            match attachment::publish(&one.tables, self.args, &mut fresh, &one.book) {
-                Ok(published) => {
-                    one.take(published);
-                    one.keeper.reloaded(None);
-                    let generation = one.description.generation;
-                    log::info!(
-                        "{}: policy generation {generation} in force",
-                        one.pins.iface
-                    );
-                }
-                Err(error) => {
-                    refused(one, &error);
-                    failure = failure.or(Some(error));
-                }
+        let args = self.args;
+        let done = together(
+            &mut self.attached,
+            |one| {
+                warn_of_room(one, &fresh.config);
+                let (before, book) = (Rc::clone(&one.policy), Rc::clone(&one.book));
+                one.put(args, &fresh, &book)
+                    .inspect_err(|error| refused(one, error))?;
+                one.keeper.reloaded(None);
+                let generation = one.description.generation;
+                log::info!("{}: policy generation {generation} in force", one.iface());
+                Ok(before)
+            },
+            |one, before| {
+                let book = Rc::clone(&one.book);
+                one.put(args, &before, &book)
+            },
+        );
+        if let Err(error) = done {
+            for one in &mut self.attached {
+                one.keeper.reloaded(Some(&error));
             }
-            names.borrow_mut().push(one.description.clone());
-            in_force.push(InForce::on(one, None));
+            return Err(error);
         }
-        match failure {
-            Some(error) => Err(error),
-            None => {
-                let before = std::mem::replace(&mut self.config, fresh);
-                self.try_out(before);
-                Ok(in_force)
-            }
-        }
+        self.policy = Some(fresh);
+        self.try_out();
+        let in_force = self.attached.iter().map(|one| InForce::on(one, None));
+        Ok(in_force.collect())
     }
 
     /// Attaches to an interface that has come, or returned; its place in [`Desired::attached`].
     pub(super) fn attach(&mut self, iface: &str) -> Result<usize> {
+        let recorded = || record::load(&self.common.state_dir, iface);
+        let policy = self.policy.clone().or_else(recorded);
+        let policy = policy.context(
+            "the policy was not confirmed, and none was in force there before: `throttler reload` tries the file again",
+        )?;
         let ifaces = [iface.to_owned()];
-        let fresh = attachment::attach_all(&ifaces, self.common, self.args, &mut self.config)?;
+        let fresh = attachment::attach_all(&ifaces, self.common, self.args, &policy)?;
         let known = |attached: &[Attached]| {
             let mut places = attached.iter();
             places.position(|one| one.pins.iface == iface)
@@ -123,42 +131,53 @@ impl Desired<'_> {
         for mut one in fresh {
             if let Some(vitals) = self.vitals.iter().find(|one| one.iface() == iface) {
                 one.vitals = Arc::clone(vitals);
+                // That it has come is in the log.
+                one.vitals.note(None);
                 one.prove()?;
             }
+            if self.trial.is_none() {
+                one.confirm(&self.common.state_dir);
+            }
+            one.announce();
             match known(&self.attached) {
                 Some(place) => {
-                    self.names[place].borrow_mut().push(one.description.clone());
+                    let before = &self.attached[place];
                     // Of the maps that are still there the ring is read already.
-                    one.is_read = one.adopted && self.attached[place].is_read;
+                    one.is_read = one.adopted && before.is_read;
+                    one.names = Rc::clone(&before.names);
+                    let mut names = one.names.borrow_mut();
+                    names.push(Rc::clone(&one.description));
+                    drop(names);
                     self.attached[place] = one;
                 }
-                None => {
-                    self.names.push(Names::shared(&one.description));
-                    self.attached.push(one);
-                }
+                None => self.attached.push(one),
             }
         }
         known(&self.attached).context("an interface that was attached is not")
     }
 
     fn ensure_plan(&self, plan: &str) -> Result<()> {
-        let plans = &self.config.plans;
-        if plans.iter().any(|known| known.name == plan) {
-            return Ok(());
+        let policies = self.attached.iter().map(|one| &one.policy);
+        for policy in policies.chain(&self.policy) {
+            let plans = &policy.config.plans;
+            if plans.iter().any(|known| known.name == plan) {
+                continue;
+            }
+            let known: Vec<&str> = plans.iter().map(|known| known.name.as_str()).collect();
+            let there = match known.as_slice() {
+                [] => "the policy has no plans".to_owned(),
+                names => format!("there is {}", names.join(", ")),
+            };
+            let message = format!("there is no plan `{plan}`; {there}");
+            return Err(Failure::new(Status::BadPolicy, message).into());
         }
-        let known: Vec<&str> = plans.iter().map(|known| known.name.as_str()).collect();
-        let there = match known.as_slice() {
-            [] => "the policy has no plans".to_owned(),
-            names => format!("there is {}", names.join(", ")),
-        };
-        let message = format!("there is no plan `{plan}`; {there}");
-        Err(Failure::new(Status::BadPolicy, message).into())
+        Ok(())
     }
 
-    /// Changes what operators say on every interface.
+    /// Changes what operators say on every interface; where one of them cannot be changed, on none.
     ///
     /// # Errors
-    /// The first interface's; what was changed before it stays.
+    /// The first interface's.
     pub(super) fn change(&mut self, changes: &[Change]) -> Result<Vec<InForce>> {
         for change in changes {
             if let Change::Give(Entry {
@@ -168,15 +187,23 @@ impl Desired<'_> {
                 self.ensure_plan(plan)?;
             }
         }
-        let mut in_force = Vec::new();
-        for (one, names) in self.attached.iter_mut().zip(&self.names) {
-            let changed = change(one, changes, &mut self.config, self.args, self.common)
-                .with_context(|| format!("{}: nothing is changed", one.pins.iface))?;
-            names.borrow_mut().push(one.description.clone());
-            in_force.push(InForce::on(one, Some(changed)));
-        }
+        let (args, common) = (self.args, self.common);
+        let done = together(
+            &mut self.attached,
+            |one| {
+                let changed = change(one, changes, args, common);
+                changed.with_context(|| format!("{}: nothing is changed", one.iface()))
+            },
+            |one, (changed, before)| match changed {
+                0 => Ok(()),
+                _ => replace(one, &before, args, common),
+            },
+        )?;
         self.change_waiting(changes)?;
-        Ok(in_force)
+        let pairs = self.attached.iter().zip(&done);
+        Ok(pairs
+            .map(|(one, (changed, _))| InForce::on(one, Some(*changed)))
+            .collect())
     }
 }
 
@@ -189,7 +216,9 @@ impl Desired<'_> {
             let mut book = overrides::load(&path)?;
             book.prune(monotonic::now().wall);
             if apply(&mut book, changes) > 0 {
-                overrides::save(&path, &book)?;
+                overrides::save(&path, &book).with_context(|| {
+                    format!("{iface}, which is not there yet, will not have what the others have")
+                })?;
             }
         }
         Ok(())
@@ -215,31 +244,34 @@ impl InForce {
     }
 }
 
-/// Into the file first, then into force. What cannot be put into force is taken out of the file again, so that the two
-/// never say different things. How many changes said something new.
+/// How many changes said something new, and the book before them.
 fn change(
     one: &mut Attached,
     changes: &[Change],
-    config: &mut Config,
     args: &RunArgs,
     common: &Common,
-) -> Result<usize> {
-    let mut book = one.book.clone();
+) -> Result<(usize, Rc<Book>)> {
+    let mut book = Book::clone(&one.book);
     book.prune(monotonic::now().wall);
     let changed = apply(&mut book, changes);
+    let before = Rc::clone(&one.book);
     if changed > 0 {
-        let path = overrides::path(&common.state_dir, &one.pins.iface);
-        overrides::save(&path, &book)?;
-        match attachment::publish(&one.tables, args, config, &book) {
-            Ok(published) => one.take(published),
-            Err(error) => {
-                overrides::save(&path, &one.book)?;
-                return Err(error);
-            }
-        }
-        one.book = book;
+        replace(one, &Rc::new(book), args, common)?;
     }
-    Ok(changed)
+    Ok((changed, before))
+}
+
+/// Into the file first, then into force. What cannot be put into force is taken out of the file again, so that the two
+/// never say different things.
+fn replace(one: &mut Attached, book: &Rc<Book>, args: &RunArgs, common: &Common) -> Result<()> {
+    let path = overrides::path(&common.state_dir, &one.pins.iface);
+    overrides::save(&path, book)?;
+    let policy = Rc::clone(&one.policy);
+    if let Err(error) = one.put(args, &policy, book) {
+        overrides::save(&path, &one.book)?;
+        return Err(error);
+    }
+    Ok(())
 }
 
 fn refused(one: &mut Attached, error: &anyhow::Error) {
@@ -251,7 +283,7 @@ fn refused(one: &mut Attached, error: &anyhow::Error) {
     );
 }
 
-fn warn_of_room(one: &Attached, config: &Config) {
+fn warn_of_room(one: &Attached, config: &crate::config::Config) {
     let room = one.tables.sources.capacity();
     if geometry::capacity(&geometry::layout(config.max_sources, [0; 7])) != room {
         log::warn!(

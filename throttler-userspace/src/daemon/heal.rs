@@ -2,18 +2,21 @@
 //!
 //! Of what was published, hashes are kept: one a row, one a table, and of the class entries, of which there may be
 //! millions, their number and the sum of their hashes. The tables are compared whole. The class trie is walked in slices
-//! of [`SLICE`] entries: with a comparison every ten seconds a loss is found within ten seconds for each 65,536 entries,
-//! two and a half minutes for a million, and within one round of what was lost meanwhile where it was behind the walk.
+//! of [`SLICE`] entries, so that nobody waits for the daemon's loop longer than for some milliseconds, and of a long one
+//! [`SLICES`] between two comparisons: with one every ten seconds a loss is found within ten seconds for each 65,536
+//! entries, two and a half minutes for a million, and within one round more where it was behind the walk.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, Result};
 use throttler_common::abi::{
     ClassChain, ClassKey, History, MAX_DESTINATIONS, MAX_ROWS, PolicyHead, Row, active,
 };
+use throttler_common::class::ended;
 
-use super::attachment::{self, Attached};
+use super::attachment::Attached;
 use super::desired::Desired;
 use crate::compile::PolicyTables;
 use crate::kernel::canary::Expected;
@@ -21,8 +24,10 @@ use crate::kernel::map::Walked;
 use crate::kernel::tables::Tables;
 use crate::kernel::{publish, sys};
 
-/// Class entries that one comparison reads.
-const SLICE: usize = 65_536;
+/// Class entries that are read at a time.
+const SLICE: usize = 4_096;
+/// Slices from one comparison to the next.
+pub(super) const SLICES: u32 = 16;
 
 /// Entries and the sum of their hashes, in any order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +51,8 @@ impl Census {
 #[derive(Clone, Debug)]
 pub(super) struct Enforced {
     generation: u32,
+    /// As in [`PolicyTables`].
+    cut: u32,
     expected: Expected,
     head: u64,
     port_classes: u64,
@@ -56,6 +63,8 @@ pub(super) struct Enforced {
     walked: Walked,
     /// Of the walk under way.
     met: Census,
+    /// What the latest walk has found, where that is something else.
+    differs: Option<Census>,
 }
 
 fn hash<T: sys::Record>(record: &T) -> u64 {
@@ -76,6 +85,7 @@ impl Enforced {
         }
         Self {
             generation: policy.head.generation,
+            cut: policy.cut,
             expected,
             head: hash::<PolicyHead>(&policy.head),
             port_classes: hash(&*policy.port_table()),
@@ -91,7 +101,18 @@ impl Enforced {
             classes,
             walked: Walked::default(),
             met: Census::default(),
+            differs: None,
         }
+    }
+
+    /// Whether a rule that had no room in a chain has it now.
+    fn has_room(&self) -> bool {
+        ended(self.cut, sys::monotonic_ns())
+    }
+
+    /// Whether the classes are too many to be walked by comparisons alone.
+    pub(super) fn is_long(&self) -> bool {
+        self.classes.entries > SLICE as u64
     }
 
     /// What the canary has to answer.
@@ -141,7 +162,10 @@ impl Enforced {
             let found = found.map(|(row, history)| hash_both(row, history));
             same("a limit", *wanted, found);
         }
-        let classes = self.walk(tables)?;
+        let classes = match self.differs.take() {
+            None => self.walk(tables)?,
+            found => found,
+        };
         if let Some(found) = classes {
             differ.push(format!(
                 "the source classes ({} of {} entries)",
@@ -228,24 +252,52 @@ impl Attached {
 }
 
 impl Desired<'_> {
+    /// Whether there is anything to walk between comparisons.
+    pub(super) fn is_walking(&self) -> bool {
+        self.attached.iter().any(|one| one.enforced.is_long())
+    }
+
+    /// Walks long class tries by a slice; what differs is healed by the next comparison.
+    pub(super) fn walk(&mut self) {
+        for one in &mut self.attached {
+            let enforced = &mut one.enforced;
+            if !enforced.is_long() || enforced.differs.is_some() {
+                continue;
+            }
+            match enforced.walk(&one.tables) {
+                Ok(differs) => enforced.differs = differs,
+                Err(error) => log::error!("{}: comparing the maps: {error:#}", one.iface()),
+            }
+        }
+    }
+
     /// Heals what differs, then sees whether the policy is enforced.
     pub(super) fn check(&mut self) {
-        for (one, names) in self.attached.iter_mut().zip(&self.names) {
+        for one in &mut self.attached {
+            let again = |one: &mut Attached| {
+                let (policy, book) = (Rc::clone(&one.policy), Rc::clone(&one.book));
+                one.put(self.args, &policy, &book)
+            };
+            if one.enforced.has_room() {
+                log::info!(
+                    "{}: rules have ended that others waited for: publishing anew",
+                    one.iface()
+                );
+                if let Err(error) = again(one) {
+                    log::error!("{}: publishing anew: {error:#}", one.iface());
+                }
+            }
             match one.is_to_be_healed() {
                 Ok(false) => {
                     one.check();
                 }
                 Ok(true) => {
                     one.vitals.heals.fetch_add(1, Ordering::Relaxed);
-                    let healed =
-                        attachment::publish(&one.tables, self.args, &mut self.config, &one.book);
-                    match healed {
-                        Ok(published) => one.take(published),
-                        Err(error) => log::error!("{}: healing: {error:#}", one.pins.iface),
+                    if let Err(error) = again(one) {
+                        log::error!("{}: healing: {error:#}", one.iface());
                     }
-                    names.borrow_mut().push(one.description.clone());
                 }
-                Err(error) => log::error!("{}: comparing the maps: {error:#}", one.pins.iface),
+                Err(error) => log::error!("{}: comparing the maps: {error:#}", one.iface()),
             }
         }
     }

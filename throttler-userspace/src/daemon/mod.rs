@@ -12,15 +12,20 @@ pub mod lock;
 mod lockout;
 pub mod logging;
 mod policy;
+mod publish;
+mod record;
 mod selfcheck;
 mod serve;
 mod signals;
+mod tell;
+mod together;
 mod vitals;
 mod watch;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
@@ -77,6 +82,15 @@ pub struct RunArgs {
     /// Unless `throttler confirm` comes within this time of the start or of a reload, put back what was in force before
     #[arg(long, env = "THROTTLER_CONFIRM", value_parser = crate::cli::duration, value_name = "TIME")]
     pub confirm: Option<Duration>,
+    /// Lines of the abuse log in a second, for each interface and kind of event; the others are counted and told of as one
+    #[arg(
+        long,
+        env = "THROTTLER_LOG_EVENTS_PER_SECOND",
+        default_value_t = 200,
+        value_parser = clap::value_parser!(u64).range(1..),
+        value_name = "N"
+    )]
+    pub log_events_per_second: u64,
     /// Milliseconds between two self-checks; for tests
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..), hide = true)]
     pub check_every_ms: u64,
@@ -147,7 +161,9 @@ impl From<OnExitArg> for OnExit {
 /// the latest last. Whether it was an event.
 pub fn tell(descriptions: Vec<Description>, iface: &str, event: &[u8]) -> bool {
     let mut names = abuse::Names::default();
-    descriptions.into_iter().for_each(|one| names.push(one));
+    descriptions
+        .into_iter()
+        .for_each(|one| names.push(Rc::new(one)));
     let event = events::decode(event);
     event
         .inspect(|event| {
@@ -158,13 +174,21 @@ pub fn tell(descriptions: Vec<Description>, iface: &str, event: &[u8]) -> bool {
         .is_some()
 }
 
+/// Waits until then; for ever, if there is no such time.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Runs the daemon until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// What keeps it from enforcing, with the exit status that fits.
 pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
     logging::init(args.log_format, common);
-    let mut config = policy::load(&args, common.color.on_stderr())?;
+    let policy = policy::load(&args, common.color.on_stderr())?;
     checks::privilege("run")?;
     checks::bpffs(&common.bpffs)?;
     // Before anything is made: a name that does not exist.
@@ -194,7 +218,7 @@ pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
         let _context = runtime.enter();
         (Signals::listen()?, Watch::listen()?)
     };
-    let attached = attachment::attach_all(&present, common, &args, &mut config)?;
+    let attached = attachment::attach_all(&present, common, &args, &policy)?;
     let listening = Listening {
         signals,
         watch,
@@ -203,7 +227,7 @@ pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
         access,
         control: socket,
     };
-    let result = runtime.block_on(serve::serve(&args, config, attached, listening, common));
+    let result = runtime.block_on(serve::serve(&args, policy, attached, listening, common));
     drop(locks);
     result
 }

@@ -1,6 +1,7 @@
 //! The policy that the daemon was told to enforce.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::Result;
 
@@ -10,11 +11,18 @@ use crate::config::{self, Config, ConfigError, Mode};
 
 const DEFAULT: &str = include_str!("../default-policy.toml");
 
+/// A policy, shared by the interfaces that it is for.
+pub(super) struct Policy {
+    /// In `status`.
+    pub(super) name: String,
+    pub(super) config: Config,
+}
+
 /// Loads the policy file, or the embedded default, and applies the flags that override it.
 ///
 /// # Errors
 /// Status 78 with every error of the file.
-pub(super) fn load(args: &RunArgs, color: bool) -> Result<Config> {
+pub(super) fn load(args: &RunArgs, color: bool) -> Result<Rc<Policy>> {
     let loaded = match &args.config {
         Some(path) => config::load(path),
         None => config::parse(EMBEDDED, DEFAULT, Path::new(""), jiff::Timestamp::now()),
@@ -44,14 +52,17 @@ pub(super) fn load(args: &RunArgs, color: bool) -> Result<Config> {
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
-    Ok(config)
+    Ok(Rc::new(Policy {
+        name: name(args),
+        config,
+    }))
 }
 
 /// The name of the embedded policy in messages and `status`.
-pub(super) const EMBEDDED: &str = "embedded default";
+const EMBEDDED: &str = "embedded default";
 
 /// The policy's name in `status`.
-pub(super) fn name(args: &RunArgs) -> String {
+fn name(args: &RunArgs) -> String {
     match &args.config {
         Some(path) => std::fs::canonicalize(path)
             .unwrap_or_else(|_| path.clone())

@@ -1,6 +1,5 @@
 //! Serves signals and events until SIGTERM or SIGINT.
 
-use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,18 +11,22 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::abuse::{self, Names};
 use super::attachment::Attached;
-use super::confirm::{self, Outcome};
+use super::confirm::Outcome;
 use super::control::{self, Access, Control, Order, Socket, Telling};
 use super::desired::Desired;
 use super::events::{self, Ring};
+use super::heal::SLICES;
+use super::policy::Policy;
 use super::signals::{Signals, Told};
+use super::tell::Teller;
 use super::watch::{Interfaces, Watch};
 use super::{RunArgs, vitals};
 use crate::cli::Common;
-use crate::config::{Config, OnExit};
-use crate::kernel::pins::Pins;
+use crate::kernel::sys;
+
+/// From a publish until the memory that it took is given back: whoever asked for it has the answer by then.
+const TIDY: Duration = Duration::from_millis(500);
 
 /// What the daemon hears of.
 pub(super) struct Listening {
@@ -37,21 +40,21 @@ pub(super) struct Listening {
 
 pub(super) async fn serve(
     args: &RunArgs,
-    config: Config,
+    policy: Rc<Policy>,
     attached: Vec<Attached>,
     listening: Listening,
     common: &Common,
 ) -> Result<()> {
     let local = LocalSet::new();
     local
-        .run_until(serve_local(args, config, attached, listening, common))
+        .run_until(serve_local(args, policy, attached, listening, common))
         .await
 }
 
 async fn serve_local(
     args: &RunArgs,
-    config: Config,
-    mut attached: Vec<Attached>,
+    policy: Rc<Policy>,
+    attached: Vec<Attached>,
     listening: Listening,
     common: &Common,
 ) -> Result<()> {
@@ -65,14 +68,8 @@ async fn serve_local(
     } = listening;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let mut names = Vec::new();
     let telling = Telling::default();
     let vitals = vitals::of(&args.iface, &attached);
-    for one in &mut attached {
-        let known = Names::shared(&one.description);
-        names.push(Rc::clone(&known));
-        follow(&mut tasks, one, known, &telling, &stopped)?;
-    }
     let reloaded = Arc::new(AtomicBool::new(true));
     let (orders, mut ordered) = mpsc::channel(1);
     let control = Control {
@@ -100,30 +97,52 @@ async fn serve_local(
     let mut desired = Desired {
         args,
         common,
-        config,
+        policy: Some(policy),
         attached,
-        names,
         reloaded,
         access,
         trial: None,
         vitals,
     };
-    desired.try_start();
+    for one in &mut desired.attached {
+        follow(args, &mut tasks, one, &telling, &stopped)?;
+    }
+    desired.try_out();
+    desired.attached.iter_mut().for_each(Attached::announce);
+    let mut confirmed = true;
     // The first was at each attachment.
     let period = Duration::from_millis(args.check_every_ms);
     let mut checks = tokio::time::interval_at(Instant::now() + period, period);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut walks = tokio::time::interval((period / SLICES).max(Duration::from_millis(1)));
+    walks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut published = 0;
+    let mut tidy = None;
     loop {
+        if published != desired.generations() {
+            published = desired.generations();
+            tidy = Some((Instant::now() + TIDY).into());
+        }
         tokio::select! {
+            () = super::until(tidy) => {
+                sys::give_memory_back();
+                tidy = None;
+            }
             _ = checks.tick() => desired.check(),
-            () = confirm::until(desired.trial.as_ref()) => if desired.roll_back() == Outcome::Detach {
-                break;
+            _ = walks.tick(), if desired.is_walking() => desired.walk(),
+            () = super::until(desired.trial.as_ref().map(|trial| trial.until)) => match desired.roll_back() {
+                Outcome::Goes(gone) => interfaces.forget(&gone),
+                Outcome::Detach => {
+                    confirmed = false;
+                    break;
+                }
             },
             Some(order) = ordered.recv() => match order {
                 // Whoever asked may have gone.
                 Order::Reload(reply) => {
                     log::info!("reloading, as asked over the control socket");
                     let _ = reply.send(desired.reload());
+                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
                 }
                 Order::Confirm(reply) => {
                     let _ = reply.send(desired.confirm());
@@ -136,6 +155,7 @@ async fn serve_local(
                 Told::Reload => {
                     // It has said in the log what failed.
                     let _ = desired.reload();
+                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
                 }
                 Told::End(name) => {
                     log::info!("{name}: ending");
@@ -144,10 +164,7 @@ async fn serve_local(
             },
             changed = watch.changed() => {
                 changed?;
-                for place in interfaces.look(&mut desired) {
-                    let known = Rc::clone(&desired.names[place]);
-                    follow(&mut tasks, &mut desired.attached[place], known, &telling, &stopped)?;
-                }
+                come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
             }
             Some(ended) = tasks.join_next() => {
                 // A task ends only when told to; anything else is a fault that must not go unseen.
@@ -163,18 +180,38 @@ async fn serve_local(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }
-    if desired.trial.is_some_and(|trial| trial.is_over()) {
-        leave(&desired.attached, OnExit::Detach)?;
+    desired.leave()?;
+    if !confirmed {
         bail!("the start was not confirmed in time (`throttler confirm`): detached");
     }
-    leave(&desired.attached, desired.config.on_exit)
+    Ok(())
+}
+
+/// Attaches to interfaces that have come.
+fn come(
+    interfaces: &mut Interfaces,
+    desired: &mut Desired<'_>,
+    tasks: &mut JoinSet<Result<()>>,
+    telling: &Telling,
+    stopped: &watch::Receiver<bool>,
+) -> Result<()> {
+    for place in interfaces.look(desired) {
+        follow(
+            desired.args,
+            tasks,
+            &mut desired.attached[place],
+            telling,
+            stopped,
+        )?;
+    }
+    Ok(())
 }
 
 /// Reads what the program on an interface has to tell, as long as the daemon runs.
 fn follow(
+    args: &RunArgs,
     tasks: &mut JoinSet<Result<()>>,
     one: &mut Attached,
-    names: Rc<RefCell<Names>>,
     telling: &Telling,
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
@@ -183,57 +220,10 @@ fn follow(
     }
     if !one.is_read {
         let ring = Ring::open(&one.pins)?;
-        let reading = read(
-            one.pins.clone(),
-            ring,
-            names,
-            telling.clone(),
-            stopped.clone(),
-        );
+        let most = args.log_events_per_second;
+        let reading = Teller::new(one, telling.clone(), most).read(ring, stopped.clone());
         tasks.spawn_local(reading);
         one.is_read = true;
-    }
-    Ok(())
-}
-
-async fn read(
-    pins: Pins,
-    mut ring: Ring,
-    names: Rc<RefCell<Names>>,
-    telling: Telling,
-    mut stopped: watch::Receiver<bool>,
-) -> Result<()> {
-    let tell = |event: &_| {
-        if let Some(line) = abuse::line(&names.borrow(), &pins.iface, event) {
-            telling.tell(&line);
-        }
-    };
-    loop {
-        tokio::select! {
-            read = ring.next(tell) => read?,
-            _ = stopped.changed() => {
-                ring.drain(tell);
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// Detaches, or leaves the program enforcing.
-fn leave(attached: &[Attached], on_exit: OnExit) -> Result<()> {
-    for one in attached {
-        match on_exit {
-            OnExit::Keep => log::info!(
-                "{}: left enforcing (on_exit = \"keep\"); `throttler detach` takes it off",
-                one.pins.iface
-            ),
-            OnExit::Detach => {
-                if one.pins.exist() {
-                    one.pins.remove()?;
-                }
-                log::info!("{}: detached", one.pins.iface);
-            }
-        }
     }
     Ok(())
 }

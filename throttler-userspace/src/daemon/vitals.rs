@@ -16,6 +16,7 @@ pub(super) struct Vitals {
     pub(super) desired: AtomicU64,
     pub(super) enforced: AtomicU64,
     pub(super) heals: AtomicU64,
+    pub(super) left_out: AtomicU64,
 }
 
 impl Vitals {
@@ -26,6 +27,7 @@ impl Vitals {
             desired: AtomicU64::new(0),
             enforced: AtomicU64::new(0),
             heals: AtomicU64::new(0),
+            left_out: AtomicU64::new(0),
         }
     }
 
@@ -51,12 +53,16 @@ impl Vitals {
     }
 }
 
-/// Those of all interfaces that the daemon is for: of one that has not come yet, nothing is known.
+/// Those of all interfaces that the daemon is for.
 pub(super) fn of(ifaces: &[String], attached: &[Attached]) -> Arc<[Arc<Vitals>]> {
     let of = |iface: &String| {
         let known = attached.iter().find(|one| one.pins.iface == *iface);
         known.map_or_else(
-            || Arc::new(Vitals::new(iface)),
+            || {
+                let vitals = Vitals::new(iface);
+                vitals.note(Some("it is not there yet".to_owned()));
+                Arc::new(vitals)
+            },
             |one| Arc::clone(&one.vitals),
         )
     };
@@ -104,6 +110,12 @@ pub(super) fn metrics(all: &[Arc<Vitals>]) -> String {
         "counter",
         "Times that the policy was put into force again because the maps differed.",
         &|one| load(&one.heals),
+    );
+    family(
+        "throttler_log_events_left_out_total",
+        "counter",
+        "Events beyond --log-events-per-second, which the abuse log has a summary of.",
+        &|one| load(&one.left_out),
     );
     text
 }

@@ -76,6 +76,15 @@ impl Interfaces {
         Self(known.collect())
     }
 
+    /// Takes these for not attached to.
+    pub(super) fn forget(&mut self, ifaces: &[String]) {
+        for known in &mut self.0 {
+            if ifaces.contains(&known.iface) {
+                known.index = None;
+            }
+        }
+    }
+
     /// Looks which there are now, and attaches to those that have come; gives these, as places in the list of those
     /// attached.
     pub(super) fn look(&mut self, desired: &mut Desired<'_>) -> Vec<usize> {
@@ -101,6 +110,10 @@ impl Interfaces {
                 // It may succeed after the next change: once told, it is not told again and again.
                 Err(error) => {
                     let error = format!("{error:#}");
+                    let mut vitals = desired.vitals.iter();
+                    if let Some(vitals) = vitals.find(|one| one.iface() == known.iface) {
+                        vitals.note(Some(format!("it cannot be protected: {error}")));
+                    }
                     if known.failed.as_ref() != Some(&error) {
                         log::error!(
                             "{}: the interface is there, but cannot be protected: {error}",

@@ -9,6 +9,8 @@
 //! They leave nothing behind: neither is given a way in the source table ([`Word::UNKEPT`]), without one no event is
 //! told, and what the scope's counters count of them is kept beside the counters and taken off by [`without`].
 
+mod under_way;
+
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 
@@ -19,6 +21,7 @@ use throttler_common::abi::{
 };
 use throttler_common::class::{Kind, Word};
 
+use self::under_way::{REASONS, UnderWay, ours, word};
 use super::sys;
 use super::tables::Tables;
 use crate::compile::PolicyTables;
@@ -125,10 +128,12 @@ impl Frame {
         frame
     }
 
-    const fn word(self) -> u32 {
+    /// What the program counts it as.
+    const fn reason(self, monitored: bool) -> Reason {
         match self {
-            Self::Malformed => active::CANARIES_MALFORMED,
-            Self::Blocked => active::CANARIES_BLOCKED,
+            _ if monitored => Reason::Monitored,
+            Self::Malformed => Reason::Malformed,
+            Self::Blocked => Reason::Blocked,
         }
     }
 }
@@ -186,29 +191,27 @@ fn answers(
     monitored: bool,
 ) -> Result<bool> {
     let active = &tables.active;
-    let sequence = active.get(&active::CANARY)?.unwrap_or(0);
-    // What a daemon that was killed left odd is odd still.
-    let under_way = sequence | 1;
-    active.set(&active::CANARY, &under_way)?;
+    let reason = frame.reason(monitored);
+    let begun = UnderWay::begin(tables, reason)?;
     let ran = sys::test_run(program, &frame.bytes(), 1).context("running the program on a canary");
     let counted = ran.and_then(|ran| {
-        let word = match ran.result {
-            XDP_DROP if !monitored => frame.word(),
+        let reason = match ran.result {
+            XDP_DROP if !monitored => reason,
             // A pause that came just now.
-            XDP_PASS if is_paused(tables)? => active::CANARIES_PAUSED,
-            XDP_PASS if monitored => active::CANARIES_MONITORED,
+            XDP_PASS if is_paused(tables)? => Reason::Paused,
+            XDP_PASS if monitored => reason,
             _ => return Ok(false),
         };
-        let before = active.get(&word)?.unwrap_or(0);
-        active.set(&word, &before.wrapping_add(1))?;
+        let before = ours(tables, reason)?;
+        active.set(&word(reason), &before.wrapping_add(1))?;
         Ok(true)
     });
-    active.set(&active::CANARY, &under_way.wrapping_add(1))?;
+    begun.end(tables)?;
     counted
 }
 
 /// What `read` reads of [`SCOPE`]'s counters, less the canaries: both are read while none is under way. Where a daemon
-/// was killed with one under way, the counters are one packet too high until the next canary, and from then on.
+/// was killed with one under way, it is taken off as [`UnderWay`] says.
 ///
 /// # Errors
 /// The kernel's, or those of `read`.
@@ -216,24 +219,23 @@ pub fn without(
     tables: &Tables,
     mut read: impl FnMut() -> Result<BTreeMap<Reason, Tally>>,
 ) -> Result<BTreeMap<Reason, Tally>> {
-    let word = |index| Ok::<_, anyhow::Error>(tables.active.get(&index)?.unwrap_or(0));
     let mut attempt = 0;
     loop {
-        let sequence = word(active::CANARY)?;
+        let under_way = UnderWay::read(tables)?;
         let mut counted = read()?;
-        let ours = [
-            (Reason::Malformed, word(active::CANARIES_MALFORMED)?),
-            (Reason::Blocked, word(active::CANARIES_BLOCKED)?),
-            (Reason::Monitored, word(active::CANARIES_MONITORED)?),
-            (Reason::Paused, word(active::CANARIES_PAUSED)?),
-        ];
+        let mut canaries = [0; REASONS.len()];
+        for (canaries, reason) in canaries.iter_mut().zip(REASONS) {
+            *canaries = ours(tables, reason)?;
+            let packets = counted.get(&reason).map_or(0, |tally| tally.packets);
+            *canaries += u64::from(under_way.is_uncounted(reason, packets, *canaries));
+        }
         attempt += 1;
-        let still = sequence % 2 == 0 && word(active::CANARY)? == sequence;
+        let still = !under_way.is() && UnderWay::read(tables)? == under_way;
         if !still && attempt < ATTEMPTS {
             std::thread::yield_now();
             continue;
         }
-        for (reason, canaries) in ours {
+        for (reason, canaries) in REASONS.into_iter().zip(canaries) {
             if let Some(tally) = counted.get_mut(&reason) {
                 tally.packets = tally.packets.saturating_sub(canaries);
                 tally.bytes = tally.bytes.saturating_sub(canaries.saturating_mul(LENGTH));

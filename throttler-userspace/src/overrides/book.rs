@@ -1,6 +1,7 @@
 //! The overrides of an interface, and the rules that they are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -44,9 +45,18 @@ pub struct Entry {
     pub since: Timestamp,
 }
 
-impl Entry {
-    fn class(&self) -> Class {
-        match (self.kind, &self.plan) {
+/// What an entry says of its source. An application gives a hundred thousand bans in the same words.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Terms {
+    plan: Option<String>,
+    until: Option<Timestamp>,
+    reason: Option<String>,
+    since: Timestamp,
+}
+
+impl Terms {
+    fn class(&self, kind: Kind) -> Class {
+        match (kind, &self.plan) {
             (Kind::Ban, _) => Class::Block,
             (Kind::Exempt, _) => Class::Exempt,
             (Kind::Bind, plan) => Class::Plan(plan.clone().unwrap_or_default()),
@@ -56,6 +66,23 @@ impl Entry {
     fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
+
+    fn entry(&self, kind: Kind, source: IpNet) -> Entry {
+        let Self {
+            plan,
+            until,
+            reason,
+            since,
+        } = self.clone();
+        Entry {
+            kind,
+            source,
+            plan,
+            until,
+            reason,
+            since,
+        }
+    }
 }
 
 /// What rules have in common that are compiled as one: class, end and reason.
@@ -63,51 +90,64 @@ type Alike<'a> = (Class, Option<Timestamp>, Option<&'a String>);
 
 /// All overrides: at most one of each kind a prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Book(BTreeMap<(Kind, IpNet), Entry>);
+pub struct Book {
+    entries: BTreeMap<(Kind, IpNet), Rc<Terms>>,
+    /// Those that entries have, once each.
+    terms: BTreeSet<Rc<Terms>>,
+}
 
 impl Book {
     /// Gives what is said, in the place of what was said of the same kind and prefix before. Whether anything changes.
     pub fn give(&mut self, entry: Entry) -> bool {
         let key = (entry.kind, entry.source);
+        let terms = Terms {
+            plan: entry.plan,
+            until: entry.until,
+            reason: entry.reason,
+            since: entry.since,
+        };
         // The same once more is not given anew.
-        let same = self.0.get(&key).is_some_and(|old| {
-            Entry {
-                since: entry.since,
-                ..old.clone()
-            } == entry
+        let same = self.entries.get(&key).is_some_and(|old| {
+            (&old.plan, old.until, &old.reason) == (&terms.plan, terms.until, &terms.reason)
         });
         if !same {
-            self.0.insert(key, entry);
+            let known = self.terms.get(&terms).cloned();
+            let terms = known.unwrap_or_else(|| {
+                let terms = Rc::new(terms);
+                self.terms.insert(Rc::clone(&terms));
+                terms
+            });
+            self.entries.insert(key, terms);
         }
         !same
     }
 
     /// Takes back what was said of the prefix; what it was.
     pub fn take(&mut self, kind: Kind, source: IpNet) -> Option<Entry> {
-        self.0.remove(&(kind, source))
+        let terms = self.entries.remove(&(kind, source))?;
+        Some(terms.entry(kind, source))
     }
 
     /// Drops what is over. Whether anything was.
     pub fn prune(&mut self, now: Timestamp) -> bool {
-        let before = self.0.len();
-        self.0.retain(|_, entry| !entry.is_over(now));
-        self.0.len() != before
+        let before = self.entries.len();
+        self.entries.retain(|_, terms| !terms.is_over(now));
+        let used: BTreeSet<Rc<Terms>> = self.entries.values().cloned().collect();
+        self.terms = used;
+        self.entries.len() != before
     }
 
     /// What is said of the prefix.
     #[must_use]
-    pub fn get(&self, kind: Kind, source: IpNet) -> Option<&Entry> {
-        self.0.get(&(kind, source))
+    pub fn get(&self, kind: Kind, source: IpNet) -> Option<Entry> {
+        let terms = self.entries.get(&(kind, source))?;
+        Some(terms.entry(kind, source))
     }
 
-    /// All of a kind, by prefix.
-    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Entry> {
-        self.0.values().filter(move |entry| entry.kind == kind)
-    }
-
-    /// All of them.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.0.values()
+    /// All of them, by kind and prefix.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        let all = self.entries.iter();
+        all.map(|((kind, source), terms)| terms.entry(*kind, *source))
     }
 
     /// The rules that these are beside a policy of such plans; those for a plan that it does not have are left out, and
@@ -117,16 +157,16 @@ impl Book {
         let mut missing = BTreeSet::new();
         // Alike but for the prefix: one rule.
         let mut alike: BTreeMap<Alike<'_>, Vec<IpNet>> = BTreeMap::new();
-        for entry in self.0.values().filter(|entry| !entry.is_over(now)) {
-            let class = entry.class();
+        for ((kind, source), terms) in self.entries.iter().filter(|(_, one)| !one.is_over(now)) {
+            let class = terms.class(*kind);
             if let Class::Plan(plan) = &class
                 && !plans.iter().any(|known| known.name == *plan)
             {
                 missing.insert(plan.clone());
                 continue;
             }
-            let rule = alike.entry((class, entry.until, entry.reason.as_ref()));
-            rule.or_default().push(entry.source);
+            let rule = alike.entry((class, terms.until, terms.reason.as_ref()));
+            rule.or_default().push(*source);
         }
         let rules = alike
             .into_iter()
@@ -177,10 +217,10 @@ mod tests {
             ..ban.clone()
         };
         assert!(!book.give(again));
-        assert_eq!(book.of(Kind::Ban).next(), Some(&ban));
+        assert_eq!(book.get(Kind::Ban, ban.source).as_ref(), Some(&ban));
         assert!(book.give(entry(Kind::Ban, "192.0.2.0/24", Some(10))));
         assert!(book.give(entry(Kind::Exempt, "192.0.2.0/24", None)));
-        assert_eq!(book.of(Kind::Ban).count(), 1);
+        assert_eq!(book.entries().count(), 2);
         assert!(book.take(Kind::Ban, ban.source).is_some());
         assert_eq!(book.take(Kind::Ban, ban.source), None);
     }

@@ -1,15 +1,15 @@
 //! The file that overrides outlive the daemon in: JSON, replaced in one step, on the disk when `save` returns.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::book::{Book, Entry};
-use crate::durable;
+use crate::replace;
 
 /// Version of the file's shape.
 const VERSION: u32 = 1;
@@ -24,7 +24,13 @@ struct Read {
 #[derive(Serialize)]
 struct Written<'a> {
     version: u32,
-    overrides: Vec<&'a Entry>,
+    #[serde(serialize_with = "one_by_one")]
+    overrides: &'a Book,
+}
+
+/// Without a second copy of them all.
+fn one_by_one<S: Serializer>(book: &Book, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(book.entries())
 }
 
 /// The file of an interface.
@@ -95,14 +101,15 @@ pub fn load(path: &Path) -> Result<Book> {
 /// # Errors
 /// It cannot be written; it is as it was then.
 pub fn save(path: &Path, book: &Book) -> Result<()> {
-    durable::replace(path, |out| {
-        let written = Written {
-            version: VERSION,
-            overrides: book.entries().collect(),
-        };
+    let written = Written {
+        version: VERSION,
+        overrides: book,
+    };
+    replace::file(path, |out| {
         serde_json::to_writer(&mut *out, &written)?;
         out.write_all(b"\n")
     })
+    .with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

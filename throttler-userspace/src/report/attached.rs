@@ -66,17 +66,20 @@ pub fn attachments(bpffs: &Path, ifaces: &[String]) -> Result<Vec<Attachment>> {
     Ok(found)
 }
 
-/// The same of a daemon's interfaces, without those that have not appeared yet.
+/// The same of a daemon's interfaces, without those that have not appeared yet, or cannot be protected.
 ///
 /// # Errors
-/// As [`attachments`], but that there is none yet is no error.
+/// As [`attachments`], but that none has appeared yet is no error.
 pub fn attachments_so_far(bpffs: &Path, ifaces: &[String]) -> Result<Vec<Attachment>> {
-    let mut there = ifaces.to_vec();
-    there.retain(|iface| sys::interface_index(iface).is_some() || Pins::of(bpffs, iface).exist());
-    if there.is_empty() {
+    let (pinned, others): (Vec<_>, Vec<_>) = ifaces
+        .iter()
+        .cloned()
+        .partition(|iface| Pins::of(bpffs, iface).exist());
+    let appeared = |iface: &String| sys::interface_index(iface).is_some();
+    if pinned.is_empty() && !others.iter().any(appeared) {
         return Ok(Vec::new());
     }
-    attachments(bpffs, &there)
+    attachments(bpffs, if pinned.is_empty() { ifaces } else { &pinned })
 }
 
 fn open(pins: Pins) -> Result<Option<Attachment>> {

@@ -150,7 +150,7 @@ fn entry(attachment: &Attachment, book: &Book, kind: Kind, net: IpNet, step: Cla
     let written = book.get(kind, net);
     let until = (step.until != 0).then(|| {
         // The trie's end is rounded to a quarter of a second.
-        let exact = written.and_then(|entry| entry.until);
+        let exact = written.as_ref().and_then(|entry| entry.until);
         exact.unwrap_or_else(|| end(step.until)).to_string()
     });
     InForce {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -125,11 +125,13 @@ async fn set(
         (true, Some(duration)) => monotonic::after(duration),
     };
     let write = move || -> Result<()> {
-        for attachment in report::attachments_so_far(&control.bpffs, &control.ifaces)? {
-            attachment
-                .tables
-                .active
-                .set(&active::PAUSED_UNTIL, &until)?;
+        let attached = report::attachments_so_far(&control.bpffs, &control.ifaces)?;
+        for (index, one) in attached.iter().enumerate() {
+            let set = one.tables.active.set(&active::PAUSED_UNTIL, &until);
+            set.with_context(|| {
+                let done: Vec<&str> = attached[..index].iter().map(|one| one.iface()).collect();
+                format!("{}: not changed; changed already: {done:?}", one.iface())
+            })?;
         }
         Ok(())
     };

@@ -44,6 +44,16 @@ fn nanos(call: impl FnOnce(&mut libc::timespec) -> i32) -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// Gives memory that was freed back to the kernel: what a large policy took while it was compiled is not needed until
+/// the next one. With other allocators than glibc's nothing happens.
+pub fn give_memory_back() {
+    // SAFETY: malloc_trim(3) takes a number and may be called at any time by any thread.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
+
 /// The user that this process acts as.
 #[must_use]
 pub fn effective_user() -> u32 {

@@ -1,0 +1,84 @@
+//! Tells of an interface's events: in the log, in the stream of events, and among the latest ones.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use anyhow::Result;
+use throttler_common::abi::Event;
+use throttler_common::notice::Kind;
+use tokio::sync::watch;
+
+use super::abuse::{self, Names, Quota};
+use super::attachment::Attached;
+use super::control::Telling;
+use super::events::Ring;
+use super::vitals::Vitals;
+
+/// Tells of one interface.
+pub(super) struct Teller {
+    iface: String,
+    names: Rc<RefCell<Names>>,
+    telling: Telling,
+    quota: Quota,
+    vitals: Arc<Vitals>,
+}
+
+impl Teller {
+    /// `most`: lines of a kind in a second.
+    pub(super) fn new(one: &Attached, telling: Telling, most: u64) -> Self {
+        Self {
+            iface: one.iface().to_owned(),
+            names: Rc::clone(&one.names),
+            telling,
+            quota: Quota::new(most),
+            vitals: Arc::clone(&one.vitals),
+        }
+    }
+
+    /// Reads a ring until told to stop.
+    pub(super) async fn read(
+        mut self,
+        mut ring: Ring,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<()> {
+        loop {
+            let due = self.quota.due();
+            tokio::select! {
+                read = ring.next(|event| self.tell(event)) => read?,
+                () = super::until(due) => self.catch_up(Instant::now()),
+                _ = stopped.changed() => {
+                    ring.drain(|event| self.tell(event));
+                    let left = self.quota.end();
+                    self.left_out(left);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, event: &Event) {
+        self.catch_up(Instant::now());
+        let kind = Kind::from_index(event.kind);
+        if self.quota.admits(kind, event.refused) {
+            let line = abuse::line(&self.names.borrow(), &self.iface, event);
+            line.iter().for_each(|line| self.telling.tell(line));
+        } else {
+            self.vitals.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Says what the second before has left out.
+    fn catch_up(&mut self, now: Instant) {
+        let left = self.quota.take(now);
+        self.left_out(left);
+    }
+
+    fn left_out(&self, left: Vec<abuse::LeftOut>) {
+        for one in left {
+            self.telling.tell(&abuse::left_out(&self.iface, one));
+        }
+    }
+}
