@@ -39,7 +39,7 @@ pub(super) fn steps(effort: Effort) -> Vec<Step> {
             "throttler-userspace",
             "survival",
             &["bombard::"],
-            Some(("THROTTLER_REQUESTS", effort.pick("300", "20000"))),
+            Some(("THROTTLER_REQUESTS", effort.pick("300", "5000"))),
         ),
     ];
     if effort == Effort::Long {
