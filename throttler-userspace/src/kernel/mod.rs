@@ -1,6 +1,7 @@
 //! Everything that touches the kernel: system calls, pins, maps, links, loading and publishing.
 
 pub mod canary;
+pub mod capabilities;
 pub mod checks;
 pub mod features;
 pub mod geometry;
@@ -11,6 +12,7 @@ mod lowest;
 pub mod map;
 pub mod monotonic;
 pub mod pins;
+pub mod programs;
 pub mod publish;
 pub mod resize;
 pub mod sources;

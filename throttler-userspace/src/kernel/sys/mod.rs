@@ -24,8 +24,8 @@ pub use objects::{
 };
 pub use record::{Record, as_bytes, from_bytes, zeroed};
 pub use system::{
-    Ring, effective_user, interface_index, is_bpffs, monotonic_ns, random_words, readable, tick_ns,
-    wait_for_readers,
+    Ring, effective_group, effective_user, interface_index, is_bpffs, monotonic_ns, random_words,
+    readable, tick_ns, wait_for_readers,
 };
 pub use test_run::{TestRun, test_run, test_run_split};
 
