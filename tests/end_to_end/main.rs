@@ -10,6 +10,7 @@ mod exit;
 mod insight;
 mod interfaces;
 mod million;
+mod notify;
 mod odd_frames;
 mod overrides;
 mod refusals;

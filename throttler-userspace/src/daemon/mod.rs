@@ -11,6 +11,7 @@ pub mod lock;
 mod lockout;
 pub mod logging;
 mod metrics;
+mod notify;
 mod ownership;
 mod policy;
 mod privileges;

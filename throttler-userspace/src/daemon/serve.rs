@@ -18,6 +18,7 @@ use super::confirm::{self, Outcome};
 use super::control::{self, Control, Order, Recent, Socket};
 use super::desired::Desired;
 use super::events::{self, Ring};
+use super::notify::Manager;
 use super::signals::{Signals, Told};
 use super::watch::{Interfaces, Watch};
 use super::{RunArgs, metrics, vitals};
@@ -116,9 +117,17 @@ async fn serve_local(
     let period = Duration::from_millis(args.check_every_ms);
     let mut checks = tokio::time::interval_at(Instant::now() + period, period);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut manager = Manager::of_environment(period);
+    manager.ready(&desired);
+    let mut checked = Instant::now();
     loop {
         tokio::select! {
-            _ = checks.tick() => desired.check(),
+            () = manager.ping() => manager.alive(checked),
+            _ = checks.tick() => {
+                desired.check();
+                checked = Instant::now();
+                manager.status(&desired);
+            }
             () = confirm::until(desired.trial.as_ref()) => if desired.roll_back() == Outcome::Detach {
                 break;
             },
@@ -126,7 +135,9 @@ async fn serve_local(
                 // Whoever asked may have gone.
                 Order::Reload(reply) => {
                     log::info!("reloading, as asked over the control socket");
+                    manager.reloading();
                     let _ = reply.send(desired.reload());
+                    manager.ready(&desired);
                 }
                 Order::Confirm(reply) => {
                     let _ = reply.send(desired.confirm());
@@ -137,8 +148,10 @@ async fn serve_local(
             },
             told = signals.next() => match told {
                 Told::Reload => {
+                    manager.reloading();
                     // It has said in the log what failed.
                     let _ = desired.reload();
+                    manager.ready(&desired);
                 }
                 Told::End(name) => {
                     log::info!("{name}: ending");
@@ -159,6 +172,7 @@ async fn serve_local(
             }
         }
     }
+    manager.stopping();
     // The readers drain their rings, so that no line is lost that was earned before the end.
     let _ = stop.send(true);
     while let Some(ended) = tasks.join_next().await {
