@@ -8,6 +8,7 @@ mod check;
 mod documents;
 mod environment;
 mod explain;
+mod manual;
 mod privilege;
 mod said;
 mod settled;

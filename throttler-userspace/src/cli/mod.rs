@@ -2,11 +2,13 @@
 
 mod check;
 mod client;
+mod completions;
 mod confirm;
 mod dump;
 mod events;
 mod explain;
 pub mod failure;
+mod man;
 mod overrides;
 mod pause;
 mod reload;
@@ -125,6 +127,10 @@ pub enum Command {
     Dump(dump::DumpArgs),
     /// Say what becomes of an address, and why
     Explain(explain::ExplainArgs),
+    /// Print a shell's completions
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them into a directory
+    Man(man::ManArgs),
 }
 
 impl Cli {
@@ -159,6 +165,8 @@ impl Cli {
                     Command::Resume(args) => pause::resume(&self.common, &args),
                     Command::Dump(args) => dump::dump(&self.common, &args),
                     Command::Explain(args) => explain::explain(&self.common, &args),
+                    Command::Completions(args) => completions::completions(&args),
+                    Command::Man(args) => man::man(&args),
                 }
             }
         }
