@@ -9,6 +9,7 @@ mod crowd;
 mod exit;
 mod insight;
 mod interfaces;
+mod memory;
 mod million;
 mod notify;
 mod odd_frames;
