@@ -13,4 +13,5 @@ mod privilege;
 mod said;
 mod settled;
 mod status;
+mod unit;
 mod usage;

@@ -11,6 +11,7 @@ mod insight;
 mod interfaces;
 mod memory;
 mod million;
+mod monitoring;
 mod notify;
 mod odd_frames;
 mod overrides;

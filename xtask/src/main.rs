@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod demo;
+mod dist;
 mod kernels;
 mod prove;
 mod run;
@@ -49,6 +50,8 @@ enum Command {
     Prove(prove::ProveArgs),
     /// Run the same smoke test on several kernels, under qemu, and on this one (needs root)
     Kernels(kernels::KernelsArgs),
+    /// Make a Debian package and a tarball below target/dist
+    Dist(dist::DistArgs),
     /// Show a flood being stopped (needs root)
     Demo,
 }
@@ -80,6 +83,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Bench(args) => bench::command(&workspace, &args),
         Command::Prove(args) => prove::command(&workspace, &args),
         Command::Kernels(args) => kernels::command(&workspace, &args),
+        Command::Dist(args) => dist::command(&workspace, &args),
         Command::Demo => demo::command(&workspace),
     }
 }

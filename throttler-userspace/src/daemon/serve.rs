@@ -164,6 +164,7 @@ async fn serve_local(
                     let known = Rc::clone(&desired.names[place]);
                     follow(&mut tasks, &mut desired.attached[place], known, &telling, &stopped)?;
                 }
+                manager.status(&desired);
             }
             Some(ended) = tasks.join_next() => {
                 // A task ends only when told to; anything else is a fault that must not go unseen.
