@@ -2,6 +2,7 @@
 //!
 //! Both hold the same tree ([`tree`]); made twice of one commit they are the same to the byte.
 
+mod boot;
 mod check;
 mod debian;
 mod root;

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Made, VERSION, make, output, root, run, tree};
+use super::{Made, VERSION, boot, make, output, root, run, tree};
 use crate::{
     setup::apt,
     workspace::{Workspace, is_root},
@@ -14,12 +14,13 @@ use crate::{
 /// In the clean root, in namespaces of its own; `$1`: what to do.
 const SCRIPT: &str = include_str!("check.sh");
 /// What is needed, as a program and the package that has it.
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 6] = [
     ("debootstrap", "debootstrap"),
     ("lintian", "lintian"),
     ("mandoc", "mandoc"),
     ("promtool", "prometheus"),
     ("systemd-analyze", "systemd"),
+    ("systemd-nspawn", "systemd-container"),
 ];
 
 pub(super) fn check(workspace: &Workspace, binary: &Path, dist: &Path, made: &Made) -> Result<()> {
@@ -59,6 +60,11 @@ pub(super) fn check(workspace: &Workspace, binary: &Path, dist: &Path, made: &Ma
     fs::copy(&made.tarball, clean.path().join("throttler.tar.gz"))?;
     inside(clean.path(), "tarball")?;
     say("the tarball is unpacked, runs and is removed");
+
+    boot::check(&archive, dist, &made.deb)?;
+    say(
+        "systemd runs the package's unit in its sandbox, reloads it, and replaces it when it hangs",
+    );
 
     let top = again.join("tree");
     tree::lay_out(workspace, binary, &top)?;

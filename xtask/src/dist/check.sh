@@ -1,5 +1,5 @@
 # In a clean Debian, as its first process, with a network of its own.
-set -euo pipefail
+set -Eeuo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 fail() {

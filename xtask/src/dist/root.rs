@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::{output, run};
 
 /// Beside what no Debian is without; the packages bring nothing along but libraries.
-const PACKAGES: &str = "iproute2,iputils-ping";
+const PACKAGES: &str = "iproute2,iputils-ping,systemd-sysv";
 
 /// Its archive, made where there is none yet.
 pub(super) fn archive(dist: &Path) -> Result<PathBuf> {
