@@ -14,7 +14,7 @@ After=basic.target
 [Service]
 Type=oneshot
 ExecStart=/bin/bash /boot.sh
-StandardOutput=file:/boot.log
+StandardOutput=append:/boot.log
 StandardError=inherit
 TimeoutStartSec=5min
 ExecStopPost=/bin/systemctl poweroff --force --force

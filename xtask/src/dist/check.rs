@@ -13,6 +13,8 @@ use crate::{
 
 /// In the clean root, in namespaces of its own; `$1`: what to do.
 const SCRIPT: &str = include_str!("check.sh");
+/// `ip netns` wants a root that is a mount.
+const ENTER: &str = r#"mount --bind "$1" "$1"; exec chroot "$1" /bin/bash /check.sh "$2""#;
 /// What is needed, as a program and the package that has it.
 const TOOLS: [(&str, &str); 6] = [
     ("debootstrap", "debootstrap"),
@@ -105,10 +107,10 @@ fn inside(clean: &Path, what: &str) -> Result<()> {
             "--uts",
             "--fork",
             "--kill-child",
-            "chroot",
         ])
+        .args(["sh", "-euc", ENTER, "enter"])
         .arg(clean)
-        .args(["/bin/bash", "/check.sh", what])
+        .arg(what)
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"))
 }
