@@ -41,7 +41,9 @@ await() {
 }
 
 is_another() {
-    [ "$(property ActiveState)" = active ] && [ "$(property MainPID)" != "$1" ]
+    local now
+    now=$(property MainPID)
+    [ "$now" != 0 ] && [ "$now" != "$1" ] && [ "$(property ActiveState)" = active ]
 }
 
 ip link add veth0 type veth peer name veth1

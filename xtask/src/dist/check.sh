@@ -94,6 +94,17 @@ fail2ban() {
     refuted throttler ban test 192.0.2.77
 }
 
+# What systemd finds in the unit. 252 says that it passes over Type=notify-reload, which is meant.
+unit() {
+    local found version
+    found=$(systemd-analyze verify --man=no throttler.service 2>&1 | grep throttler || true)
+    version=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+    if [ "$version" -lt 253 ]; then
+        found=$(grep -v 'Failed to parse service type, ignoring: notify-reload' <<<"$found" || true)
+    fi
+    [ -z "$found" ] || fail "systemd-analyze verify: $found"
+}
+
 deb() {
     dpkg --install /throttler.deb >/dev/null 2>&1 || dpkg --install /throttler.deb
     getent passwd throttler >/dev/null
@@ -103,6 +114,7 @@ deb() {
         [ -s "$file" ]
     done
     [ -z "$(dpkg --verify throttler)" ]
+    unit
     exercise --user throttler
     [ "$(stat -c %U /var/lib/throttler)" = throttler ]
 

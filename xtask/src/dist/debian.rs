@@ -13,6 +13,8 @@ use super::{output, remove, run, tree};
 use crate::workspace::Workspace;
 
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
+/// There is no mailing list yet.
+const MAINTAINER: &str = "The authors of Throttler <throttler@localhost>";
 const DESCRIPTION: &str = "\
 Description: per-source rate limits at the network card
  An XDP program keeps a token bucket for every client address in BPF maps and
@@ -33,13 +35,14 @@ pub(super) fn package(
     tree::lay_out(workspace, binary, &top)?;
     let architecture = output(Command::new("dpkg").arg("--print-architecture"))?;
     let architecture = architecture.trim().to_owned();
+    changelog(&top, version, epoch)?;
     let control = top.join("DEBIAN");
     let size = kib(&top)?;
     fs::create_dir(&control)?;
     fs::set_permissions(&control, fs::Permissions::from_mode(0o755))?;
     let fields = format!(
         "Package: throttler\nVersion: {version}\nArchitecture: {architecture}\nSection: net\nPriority: optional\n\
-         Maintainer: The authors of Throttler <throttler@localhost>\nInstalled-Size: {size}\n\
+         Maintainer: {MAINTAINER}\nInstalled-Size: {size}\n\
          Depends: libc6 (>= {}), libgcc-s1, passwd\nSuggests: fail2ban, grafana, prometheus\n{DESCRIPTION}",
         libc(binary)?
     );
@@ -68,6 +71,22 @@ pub(super) fn package(
 }
 
 const SUMS: &str = "find usr lib -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum";
+
+/// In Debian's form, which leads to the real one.
+fn changelog(top: &Path, version: &str, epoch: &str) -> Result<()> {
+    let date = output(
+        Command::new("date")
+            .args(["--utc", "--rfc-email", "--date", &format!("@{epoch}")])
+            .env("LC_ALL", "C"),
+    )?;
+    let text = format!(
+        "throttler ({version}) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- {MAINTAINER}  {date}"
+    );
+    let path = top.join("usr/share/doc/throttler/changelog");
+    fs::write(&path, text)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
+    tree::compress_file(&path)
+}
 
 /// The oldest glibc that has all symbols that the binary asks for, as `2.34`.
 fn libc(binary: &Path) -> Result<String> {

@@ -105,12 +105,12 @@ pub(super) fn lay_out(workspace: &Workspace, binary: &Path, top: &Path) -> Resul
         "usr/share/man/man5/throttler.toml.5",
         &fs::read(policy)?,
     )?;
-    for (from, to) in [("README.md", "README.md"), ("CHANGELOG.md", "changelog")] {
+    for (from, to) in [("README.md", "README.md"), ("CHANGELOG.md", "CHANGELOG.md")] {
         let bytes = fs::read(workspace.root.join(from))?;
         write(top, &format!("usr/share/doc/throttler/{to}"), &bytes)?;
     }
     compress(&top.join("usr/share/man"))?;
-    compress_file(&top.join("usr/share/doc/throttler/changelog"))?;
+    compress_file(&top.join("usr/share/doc/throttler/CHANGELOG.md"))?;
     modes(top)
 }
 
@@ -134,7 +134,7 @@ fn compress(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn compress_file(path: &Path) -> Result<()> {
+pub(super) fn compress_file(path: &Path) -> Result<()> {
     run(Command::new("gzip")
         .args(["-9", "--no-name", "--force"])
         .arg(path))
