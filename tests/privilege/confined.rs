@@ -73,7 +73,7 @@ impl Confined {
 
     /// The same as root, with all that root may do.
     pub(crate) fn root_command(&self, lab: &Lab, args: &[&str]) -> Command {
-        self.complete(lab.server().command(&self.path("throttler")), args)
+        self.complete(lab.server().command(self.path("throttler")), args)
     }
 
     fn complete(&self, mut command: Command, args: &[&str]) -> Command {
