@@ -59,7 +59,7 @@ fn a_foreign_program_is_named_and_left_alone() {
         .daemon
         .cli(&["doctor", "--iface", SERVER_IFACE])
         .expect("an end");
-    let named = format!("another XDP program, `throttler` (id {id}), runs here in native mode");
+    let named = format!("another XDP program runs here in native mode: `throttler` (id {id})");
     assert!(
         doctor.code() == Some(1) && doctor.stdout.contains(&named),
         "{doctor:?}"

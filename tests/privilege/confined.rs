@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use throttler_lab::{CliOutput, Lab};
 
 /// Any user that is not root does.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 /// As setpriv names them.
 pub(crate) const NEEDED: [&str; 3] = ["bpf", "net_admin", "perfmon"];
 /// CAP_NET_ADMIN (12), CAP_PERFMON (38) and CAP_BPF (39) of include/uapi/linux/capability.h.
@@ -61,18 +61,30 @@ impl Confined {
             .collect();
         let set = format!("-all{set}");
         let mut command = lab.server().command("setpriv");
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("THROTTLER_") {
-                command.env_remove(name);
-            }
-        }
         let user = NOBODY.to_string();
         command.args(["--reuid", &user, "--regid", &user]);
         command.args(["--clear-groups", "--no-new-privs"]);
         for sets in ["--bounding-set", "--inh-caps", "--ambient-caps"] {
             command.args([sets, &set]);
         }
-        command.arg(self.path("throttler")).args(args);
+        command.arg(self.path("throttler"));
+        self.complete(command, args)
+    }
+
+    /// The same as root, with all that root may do.
+    pub(crate) fn root_command(&self, lab: &Lab, args: &[&str]) -> Command {
+        self.complete(lab.server().command(self.path("throttler")), args)
+    }
+
+    fn complete(&self, mut command: Command, args: &[&str]) -> Command {
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("THROTTLER_") {
+                command.env_remove(name);
+            }
+        }
+        // As where the test is not started over ssh.
+        command.env("THROTTLER_NO_LOCKOUT_GUARD", "true");
+        command.args(args);
         command.arg("--bpffs").arg(&self.bpffs.0);
         command.arg("--state-dir").arg(self.path("state"));
         command.arg("--socket").arg(self.path("run/socket"));
@@ -90,13 +102,18 @@ impl Confined {
         throttler_lab::run(&mut command, LIMIT).expect("an end by itself")
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.files.path().join(name)
     }
 }
 
 /// That a process is nobody and has exactly the three: otherwise it would show nothing.
 pub(crate) fn assert_confined(pid: u32) {
+    assert_least(pid, NOBODY);
+}
+
+/// That a process is this user, has exactly the three, can gain no more and hands none on.
+pub(crate) fn assert_least(pid: u32, user: u32) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
     let field = |name: &str| {
         let line = status
@@ -105,24 +122,33 @@ pub(crate) fn assert_confined(pid: u32) {
         line.unwrap_or_else(|| panic!("no {name} in {status}"))
             .trim()
     };
-    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
-        assert_eq!(
-            u64::from_str_radix(field(set), 16),
-            Ok(MASK),
-            "{set}: {status}"
-        );
+    for (set, mask) in [
+        ("CapPrm", MASK),
+        ("CapEff", MASK),
+        ("CapBnd", MASK),
+        ("CapInh", 0),
+        ("CapAmb", 0),
+    ] {
+        let found = u64::from_str_radix(field(set), 16);
+        assert_eq!(found, Ok(mask), "{set}: {status}");
     }
     for id in ["Uid", "Gid"] {
         let all = field(id)
             .split_whitespace()
-            .all(|one| one == NOBODY.to_string());
+            .all(|one| one == user.to_string());
         assert!(all, "{status}");
     }
-    assert_eq!(
-        (field("Groups"), field("NoNewPrivs")),
-        ("", "1"),
-        "{status}"
-    );
+    assert_eq!(field("NoNewPrivs"), "1", "{status}");
+    if user != 0 {
+        assert_eq!(field("Groups"), "", "{status}");
+    }
+}
+
+impl Confined {
+    /// What is pinned.
+    pub(crate) fn bpffs(&self) -> &Path {
+        &self.bpffs.0
+    }
 }
 
 /// A BPF file system, until dropped: the host's own is often root's alone.

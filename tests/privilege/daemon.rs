@@ -16,12 +16,12 @@ use throttler_lab::{
 
 use crate::confined::{Confined, assert_confined, done};
 
-const LONG: Duration = Duration::from_secs(20);
-const FIVE: &str =
+pub(crate) const LONG: Duration = Duration::from_secs(20);
+pub(crate) const FIVE: &str =
     "[throttler]\nmax_sources = 1024\n[scopes.default.limits]\ndaily = { rate = \"5/day\" }\n";
 
 /// A confined daemon, killed on drop.
-struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     lines: Receiver<String>,
 }
@@ -37,7 +37,13 @@ impl Daemon {
             "--xdp-mode",
             "native",
         ];
-        let mut command = confined.command(lab, &crate::confined::NEEDED, &args);
+        let daemon = Self::run(confined.command(lab, &crate::confined::NEEDED, &args));
+        assert_confined(daemon.pid());
+        daemon
+    }
+
+    /// Starts it, and waits until it enforces.
+    pub(crate) fn run(mut command: Command) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -54,12 +60,15 @@ impl Daemon {
         });
         let daemon = Self { child, lines };
         daemon.wait_line("enforcing on veth-s (native XDP");
-        assert_confined(daemon.child.id());
         daemon
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for a line that holds the text, and gives those before it, too.
-    fn wait_line(&self, text: &str) -> Vec<String> {
+    pub(crate) fn wait_line(&self, text: &str) -> Vec<String> {
         let end = Instant::now() + LONG;
         let mut lines = Vec::new();
         loop {
@@ -79,7 +88,7 @@ impl Daemon {
         }
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         done(
             Command::new("kill")
                 .arg(signal)
@@ -87,7 +96,7 @@ impl Daemon {
         );
     }
 
-    fn ended(mut self) -> ExitStatus {
+    pub(crate) fn ended(mut self) -> ExitStatus {
         self.child.wait().expect("an end")
     }
 }
@@ -100,27 +109,39 @@ impl Drop for Daemon {
     }
 }
 
-struct Site {
-    confined: Confined,
+pub(crate) struct Site {
+    pub(crate) confined: Confined,
     injector: Injector,
-    lab: Lab,
+    pub(crate) lab: Lab,
 }
 
 impl Site {
-    fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn new(tag: &str) -> Self {
+        let lab = Lab::new(tag).expect("a lab");
+        Self {
+            confined: Confined::new(),
+            injector: Injector::new(&lab).expect("an injector"),
+            lab,
+        }
+    }
+
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.confined.say(&self.lab, args);
         assert_eq!(output.code(), Some(0), "{args:?}: {output:?}");
         output.stdout
     }
 
+    /// The counters as root reads them, who may read everybody's pins.
     fn counters(&self) -> Counters {
-        let dump = self.ok(&["dump", "counters", "-o", "json"]);
+        let args = ["dump", "counters", "-o", "json"];
+        let dump = throttler_lab::run(&mut self.confined.root_command(&self.lab, &args), LONG);
+        let dump = dump.expect("an end by itself").stdout;
         let dump = serde_json::from_str(&dump).expect("JSON");
         Counters::from_json(&dump, SERVER_IFACE).expect("counters")
     }
 
     /// Sends packets of one source; gives all that passed and were refused once these are counted.
-    fn offer(&self, packets: u64) -> (u64, u64) {
+    pub(crate) fn offer(&self, packets: u64) -> (u64, u64) {
         let wanted = self.counters().packets + packets;
         for _ in 0..packets {
             let frame = frames::udp([192, 0, 2, 1].into(), SERVER_V4.into(), 1024, 5300, 18);
@@ -140,12 +161,7 @@ impl Site {
 
 #[test]
 fn three_capabilities_are_all_that_the_daemon_needs() {
-    let lab = Lab::new("confined").expect("a lab");
-    let site = Site {
-        confined: Confined::new(),
-        injector: Injector::new(&lab).expect("an injector"),
-        lab,
-    };
+    let site = Site::new("confined");
     site.confined.policy(FIVE);
     let daemon = Daemon::start(&site.confined, &site.lab);
     assert_eq!(site.offer(7), (5, 2));

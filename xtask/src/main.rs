@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod captures;
 mod demo;
+mod dist;
 mod kernels;
 mod prove;
 mod run;
@@ -50,6 +51,8 @@ enum Command {
     Prove(prove::ProveArgs),
     /// Run the same smoke test on several kernels, under qemu, and on this one (needs root)
     Kernels(kernels::KernelsArgs),
+    /// Make a Debian package and a tarball below target/dist
+    Dist(dist::DistArgs),
     /// Show a flood being stopped (needs root)
     Demo,
     /// Take the captures of README.md and docs/captures anew (needs root)
@@ -83,6 +86,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Bench(args) => bench::command(&workspace, &args),
         Command::Prove(args) => prove::command(&workspace, &args),
         Command::Kernels(args) => kernels::command(&workspace, &args),
+        Command::Dist(args) => dist::command(&workspace, &args),
         Command::Demo => demo::command(&workspace),
         Command::Captures(args) => captures::command(&workspace, &args),
     }

@@ -2,12 +2,14 @@
 
 mod check;
 mod client;
+mod completions;
 mod confirm;
 mod doctor;
 mod dump;
 mod events;
 mod explain;
 pub mod failure;
+mod man;
 mod overrides;
 mod pause;
 mod reload;
@@ -132,6 +134,10 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// Show who is being dropped, live, on a terminal
     Top(top::TopArgs),
+    /// Print a shell's completions
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them into a directory
+    Man(man::ManArgs),
 }
 
 impl Cli {
@@ -168,6 +174,8 @@ impl Cli {
                     Command::Explain(args) => explain::explain(&self.common, &args),
                     Command::Doctor(args) => doctor::doctor(&self.common, &args),
                     Command::Top(args) => top::top(&self.common, &args),
+                    Command::Completions(args) => completions::completions(&args),
+                    Command::Man(args) => man::man(&args),
                 }
             }
         }

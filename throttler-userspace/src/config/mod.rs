@@ -62,6 +62,14 @@ use text::SourceText;
 /// # Errors
 /// Every error in the file and its list files, or that it cannot be read.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    read(path, std::fs::read(path))
+}
+
+/// The same of what was read of it.
+///
+/// # Errors
+/// As [`load`].
+pub fn read(path: &Path, bytes: std::io::Result<Vec<u8>>) -> Result<Config, ConfigError> {
     let name = path.display().to_string();
     let unreadable = |reason: String, help: &str| {
         let message = format!("cannot read policy file `{name}`: {reason}");
@@ -71,7 +79,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
             help.to_owned(),
         )])
     };
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = bytes.map_err(|error| {
         unreadable(
             error.to_string(),
             "check the path (`-c FILE`) and its permissions",

@@ -34,7 +34,13 @@ fn take(state_dir: &Path, iface: &str) -> Result<File> {
         .create(true)
         .truncate(false)
         .open(&path)
-        .with_context(|| format!("opening the lock {}", path.display()))?;
+        .with_context(|| {
+            format!(
+                "opening the lock {} as user {}; if another user's daemon keeps its state there, say --user, or another --state-dir",
+                path.display(),
+                crate::kernel::sys::effective_user()
+            )
+        })?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -62,6 +68,16 @@ pub fn holder(state_dir: &Path, iface: &str) -> Option<u32> {
         Err(TryLockError::WouldBlock) => pid(&mut file),
         _ => None,
     }
+}
+
+/// Whether some daemon uses this state directory.
+pub(super) fn is_any_held(state_dir: &Path) -> bool {
+    let files = std::fs::read_dir(state_dir).into_iter().flatten().flatten();
+    let mut names = files.filter_map(|file| file.file_name().into_string().ok());
+    names.any(|name| {
+        let iface = name.strip_suffix(".lock");
+        iface.is_some_and(|iface| holder(state_dir, iface).is_some())
+    })
 }
 
 fn pid(file: &mut File) -> Option<u32> {

@@ -11,7 +11,10 @@ mod keeper;
 pub mod lock;
 mod lockout;
 pub mod logging;
+mod notify;
+mod ownership;
 mod policy;
+mod privileges;
 mod publish;
 mod record;
 mod selfcheck;
@@ -19,11 +22,12 @@ mod serve;
 mod signals;
 mod tell;
 mod together;
+mod user;
 mod vitals;
 mod watch;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +41,7 @@ use self::watch::{Interfaces, Watch};
 use crate::cli::Common;
 use crate::compile::Description;
 use crate::config::OnExit;
+use crate::kernel::capabilities::User;
 use crate::kernel::link::WantedMode;
 use crate::kernel::{checks, interface, sys};
 
@@ -106,8 +111,11 @@ pub struct RunArgs {
     )]
     pub listen_token_file: Option<PathBuf>,
     /// Group whose members may read over the control socket; only root changes anything there
-    #[arg(long, env = "THROTTLER_SOCKET_GROUP", value_parser = group, value_name = "GROUP")]
+    #[arg(long, env = "THROTTLER_SOCKET_GROUP", value_parser = user::group, value_name = "GROUP")]
     pub socket_group: Option<u32>,
+    /// User to act as, from the start on; without it, the one that starts this
+    #[arg(long, env = "THROTTLER_USER", value_parser = user::user, value_name = "USER")]
+    pub user: Option<User>,
     /// Format of the log, abuse lines included
     #[arg(
         long,
@@ -117,26 +125,6 @@ pub struct RunArgs {
         value_name = "FORMAT"
     )]
     pub log_format: logging::Format,
-}
-
-/// A group as an argument: its name or number.
-fn group(text: &str) -> Result<u32, String> {
-    if let Ok(number) = text.parse() {
-        return Ok(number);
-    }
-    // Of local groups alone: a directory service that does not answer must not keep the daemon from starting.
-    let groups = std::fs::read_to_string("/etc/group")
-        .map_err(|error| format!("reading /etc/group: {error}"))?;
-    group_number(&groups, text)
-        .ok_or_else(|| format!("there is no group `{text}` in /etc/group; its number will do"))
-}
-
-/// The number in a group's line, `name:password:number:members` (group(5)).
-fn group_number(groups: &str, name: &str) -> Option<u32> {
-    let mut lines = groups.lines().map(|line| line.split(':'));
-    lines.find_map(|mut fields| {
-        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
-    })
 }
 
 /// `--on-exit`.
@@ -188,14 +176,12 @@ async fn until(then: Option<Instant>) {
 /// What keeps it from enforcing, with the exit status that fits.
 pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
     logging::init(args.log_format, common);
-    let policy = policy::load(&args, common.color.on_stderr())?;
+    let read = privileges::give_up(common, &mut args)?;
+    let policy = policy::load_first(&args, read, common.color.on_stderr())?;
     checks::privilege("run")?;
     checks::bpffs(&common.bpffs)?;
     // Before anything is made: a name that does not exist.
     let present = present(&args)?;
-    if !args.no_lockout_guard {
-        args.operator = lockout::operator(Path::new("/proc"));
-    }
     if let Some(operator) = args.operator {
         log::info!(
             "{operator} is exempt from every limit and ban: this was started over ssh from there (--no-lockout-guard \
@@ -257,18 +243,5 @@ fn socket(common: &Common, args: &RunArgs) -> Result<Option<control::Socket>> {
             log::warn!("running without a control socket: {error:#}");
             Ok(None)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::group_number;
-
-    #[test]
-    fn a_group_is_found_by_its_whole_name() {
-        let groups = "root:x:0:\nadmins:x:27:ann,bob\nadmin:x:28:\n";
-        assert_eq!(group_number(groups, "admin"), Some(28));
-        assert_eq!(group_number(groups, "adm"), None);
-        assert_eq!(group_number("broken\nadmin:x\n", "admin"), None);
     }
 }

@@ -6,9 +6,12 @@ use std::rc::Rc;
 use anyhow::Result;
 
 use super::RunArgs;
+use super::privileges::{self, Read};
 use crate::cli::failure::{Failure, Status};
 use crate::config::{self, Config, ConfigError, Mode};
 
+/// As the system puts it.
+const DENIED: &str = "Permission denied";
 const DEFAULT: &str = include_str!("../default-policy.toml");
 
 /// A policy, shared by the interfaces that it is for.
@@ -23,16 +26,26 @@ pub(super) struct Policy {
 /// # Errors
 /// Status 78 with every error of the file.
 pub(super) fn load(args: &RunArgs, color: bool) -> Result<Rc<Policy>> {
-    let loaded = match &args.config {
-        Some(path) => config::load(path),
+    let policy = args.config.as_deref().map(std::fs::read);
+    load_first(args, Read { policy }, color)
+}
+
+/// The same of a file that was read before.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn load_first(args: &RunArgs, read: Read, color: bool) -> Result<Rc<Policy>> {
+    let loaded = match args.config.as_ref().zip(read.policy) {
+        Some((path, bytes)) => config::read(path, bytes),
         None => config::parse(EMBEDDED, DEFAULT, Path::new(""), jiff::Timestamp::now()),
     };
     let bad = |error: ConfigError| {
-        let text = error.render(color);
-        Failure::new(
-            Status::BadPolicy,
-            format!("bad policy\n{}", text.trim_end()),
-        )
+        let mut text = error.render(color).trim_end().to_owned();
+        // Of the file itself or of a list.
+        if text.contains(DENIED) {
+            text += &format!("\n{}", privileges::mend());
+        }
+        Failure::new(Status::BadPolicy, format!("bad policy\n{text}"))
     };
     let mut config = loaded.map_err(bad)?;
     if args.config.is_none() {

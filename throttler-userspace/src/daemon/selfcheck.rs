@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use throttler_common::abi::map;
 
 use super::attachment::Attached;
-use crate::kernel::{canary, interface, publish, sys};
+use crate::kernel::{canary, interface, programs, publish, sys};
 
 /// What is wrong while there is nothing to enforce on.
 const GONE: &str = "the interface has gone";
@@ -70,9 +70,9 @@ impl Attached {
         Ok(match found.xdp {
             Some((_, id)) if id == ours => None,
             Some((_, id)) => Some(format!(
-                "it runs the XDP program `{}` (id {id}), not ours (id {ours}): take that off, or end what puts it there, \
+                "it runs the XDP program {}, not ours (id {ours}): take that off, or end what puts it there, \
                  then restart the daemon",
-                interface::program_name(id)
+                programs::describe(id)
             )),
             None => Some(
                 "it runs no XDP program: somebody took ours off; restart the daemon to attach it again"

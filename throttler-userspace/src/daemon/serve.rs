@@ -17,6 +17,7 @@ use super::control::{self, Access, Control, Order, Socket, Telling};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::heal::SLICES;
+use super::notify::Manager;
 use super::policy::Policy;
 use super::signals::{Signals, Told};
 use super::tell::Teller;
@@ -118,17 +119,25 @@ async fn serve_local(
     walks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut published = 0;
     let mut tidy = None;
+    let mut manager = Manager::of_environment(period);
+    manager.ready(&desired);
+    let mut checked = Instant::now();
     loop {
         if published != desired.generations() {
             published = desired.generations();
             tidy = Some((Instant::now() + TIDY).into());
         }
         tokio::select! {
+            () = manager.ping() => manager.alive(checked),
             () = super::until(tidy) => {
                 sys::give_memory_back();
                 tidy = None;
             }
-            _ = checks.tick() => desired.check(),
+            _ = checks.tick() => {
+                desired.check();
+                checked = Instant::now();
+                manager.status(&desired);
+            }
             _ = walks.tick(), if desired.is_walking() => desired.walk(),
             () = super::until(desired.trial.as_ref().map(|trial| trial.until)) => match desired.roll_back() {
                 Outcome::Goes(gone) => interfaces.forget(&gone),
@@ -141,8 +150,10 @@ async fn serve_local(
                 // Whoever asked may have gone.
                 Order::Reload(reply) => {
                     log::info!("reloading, as asked over the control socket");
+                    manager.reloading();
                     let _ = reply.send(desired.reload());
                     come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                    manager.ready(&desired);
                 }
                 Order::Confirm(reply) => {
                     let _ = reply.send(desired.confirm());
@@ -153,9 +164,11 @@ async fn serve_local(
             },
             told = signals.next() => match told {
                 Told::Reload => {
+                    manager.reloading();
                     // It has said in the log what failed.
                     let _ = desired.reload();
                     come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                    manager.ready(&desired);
                 }
                 Told::End(name) => {
                     log::info!("{name}: ending");
@@ -165,6 +178,7 @@ async fn serve_local(
             changed = watch.changed() => {
                 changed?;
                 come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                manager.status(&desired);
             }
             Some(ended) = tasks.join_next() => {
                 // A task ends only when told to; anything else is a fault that must not go unseen.
@@ -173,6 +187,7 @@ async fn serve_local(
             }
         }
     }
+    manager.stopping();
     // The readers drain their rings, so that no line is lost that was earned before the end.
     let _ = stop.send(true);
     // Whoever asked for something too late is told so.

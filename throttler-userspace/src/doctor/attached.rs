@@ -7,6 +7,7 @@ use super::memory;
 use crate::daemon::lock;
 use crate::kernel::interface::{self, XdpMode};
 use crate::kernel::pins::Pins;
+use crate::kernel::programs;
 use crate::kernel::topology::Device;
 use crate::report::{self, Attachment, Load};
 use crate::standing::{self, Standing};
@@ -57,9 +58,9 @@ fn foreign(iface: &str) -> Finding {
         Ok(Some((mode, id))) => Finding::fail(
             CHECK,
             format!(
-                "another XDP program, `{}` (id {id}), runs here in {} mode",
-                interface::program_name(id),
-                mode.as_str()
+                "another XDP program runs here in {} mode: {}",
+                mode.as_str(),
+                programs::describe(id),
             ),
             format!("take it off (`ip link set dev {iface} xdp off`, or its owner's tool)"),
         ),

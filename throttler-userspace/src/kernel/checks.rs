@@ -1,5 +1,6 @@
 //! What must hold before anything is loaded, each with its mend.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::cli::failure::{Failure, Status};
@@ -56,7 +57,7 @@ pub fn bpffs(bpffs: &Path) -> Result<(), Failure> {
     let existing = bpffs.ancestors().find(|path| path.exists());
     let on_bpffs = existing.is_some_and(|path| sys::is_bpffs(path).unwrap_or(false));
     if on_bpffs {
-        return Ok(());
+        return reachable(bpffs);
     }
     Err(Failure::new(
         Status::Runtime,
@@ -66,6 +67,21 @@ pub fn bpffs(bpffs: &Path) -> Result<(), Failure> {
             bpffs.display()
         ),
     ))
+}
+
+/// That nothing above keeps this process's user out: systemd mounts /sys/fs/bpf for root alone.
+fn reachable(bpffs: &Path) -> Result<(), Failure> {
+    match std::fs::metadata(bpffs) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Failure::new(
+            Status::Privilege,
+            format!(
+                "user {} may not enter {}: `chmod o+x` the directories above it, or name another BPF file system with --bpffs",
+                sys::effective_user(),
+                bpffs.display()
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -69,20 +69,6 @@ pub fn find(name: &str) -> Result<Interface> {
     })
 }
 
-/// The name of a program, for messages.
-#[must_use]
-pub fn program_name(id: u32) -> String {
-    use std::os::fd::AsFd as _;
-    let info = sys::program_by_id(id).and_then(|fd| sys::program_info(fd.as_fd()));
-    match info {
-        Ok(info) => {
-            let end = info.name.iter().position(|b| *b == 0).unwrap_or(16);
-            String::from_utf8_lossy(&info.name[..end]).into_owned()
-        }
-        Err(_) => "unknown".to_owned(),
-    }
-}
-
 fn names() -> Result<Vec<String>> {
     let replies = ask(LinkMessage::default(), NLM_F_REQUEST | NLM_F_DUMP)?;
     let name = |link: &LinkMessage| {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::interface::{self, Interface, XdpMode};
 use super::pins::Pins;
+use super::programs;
 use super::sys;
 use crate::cli::failure::{Failure, Status};
 
@@ -132,11 +133,11 @@ fn foreign(pins: &Pins, interface: &Interface, mode: XdpMode, id: u32) -> Failur
     Failure::new(
         Status::Runtime,
         format!(
-            "{} already runs the {} XDP program `{}` (id {id}), which is not ours and is left alone: remove it \
+            "{} already runs the {} XDP program {}, which is not ours and is left alone: remove it \
              (`ip link set dev {} xdp off`, or its owner's tool) or choose another interface",
             interface.name,
             mode.as_str(),
-            interface::program_name(id),
+            programs::describe(id),
             interface.name
         ),
     )

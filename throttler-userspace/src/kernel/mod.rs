@@ -1,6 +1,7 @@
 //! Everything that touches the kernel: system calls, pins, maps, links, loading and publishing.
 
 pub mod canary;
+pub mod capabilities;
 pub mod checks;
 pub mod features;
 pub mod geometry;
@@ -13,6 +14,7 @@ pub mod monotonic;
 pub mod netdev;
 mod netlink;
 pub mod pins;
+pub mod programs;
 pub mod publish;
 pub mod resize;
 pub mod sources;

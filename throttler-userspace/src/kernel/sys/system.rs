@@ -61,6 +61,12 @@ pub fn effective_user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// The group that this process acts as.
+#[must_use]
+pub fn effective_group() -> u32 {
+    rustix::process::getegid().as_raw()
+}
+
 /// Nanoseconds of a timer tick: the step of the coarse clock (kernel/time/posix-timers.c,
 /// `posix_get_coarse_res`).
 #[must_use]
