@@ -16,28 +16,30 @@ use super::lock;
 use crate::cli::Common;
 use crate::kernel::sys;
 
-/// Makes the daemon's directories, and gives them with what is in them to a user; not those that a daemon uses.
+/// Makes another user's daemon its directories, and gives them with what is in them to a user; not those that a daemon uses.
 pub(super) fn take_over(common: &Common, uid: u32, gid: u32) -> Result<()> {
     if lock::is_any_held(&common.state_dir) {
         return Ok(());
     }
     let new_owner = Owner { uid, gid };
+    // Who stays who it is makes its directories when it needs them.
+    let makes = uid != sys::effective_user();
     let socket = common.socket();
     let run = socket.parent().filter(|run| !run.as_os_str().is_empty());
     if let Some((run, socket)) = run.zip(socket.file_name().and_then(OsStr::to_str)) {
-        if !run.exists() {
+        if makes && !run.exists() {
             new_owner.make(run)?;
         }
         new_owner.take(run, &|name| name.starts_with(socket))?;
     }
-    if !common.state_dir.exists() {
+    if makes && !common.state_dir.exists() {
         new_owner.make(&common.state_dir)?;
     }
     let state = |name: &str| name.ends_with(".lock") || name.contains(".overrides.json");
     new_owner.take(&common.state_dir, &state)?;
     let bpffs = &common.bpffs;
     let parent = bpffs.parent().unwrap_or(bpffs);
-    if !bpffs.exists() && sys::is_bpffs(parent).unwrap_or(false) {
+    if makes && !bpffs.exists() && sys::is_bpffs(parent).unwrap_or(false) {
         new_owner.make(bpffs)?;
     }
     let version = |name: &str| {
