@@ -38,6 +38,8 @@ impl Site {
             self.confined.path("state"),
             self.confined.path("state/veth-s.lock"),
             self.confined.path("state/veth-s.overrides.json"),
+            self.confined.path("state/veth-s.policy.toml"),
+            self.confined.path("state/veth-s.standing.json"),
             self.confined.path("run"),
             self.confined.path("run/socket"),
             pins.dir.clone(),

@@ -16,6 +16,10 @@ use super::lock;
 use crate::cli::Common;
 use crate::kernel::sys;
 
+/// What the names of files in the state directory contain: an interface's name is in front, and `.new` or `.broken-` may
+/// follow.
+const STATE: [&str; 4] = [".lock", ".overrides.json", ".policy.toml", ".standing.json"];
+
 /// Makes another user's daemon its directories, and gives them with what is in them to a user; not those that a daemon uses.
 pub(super) fn take_over(common: &Common, uid: u32, gid: u32) -> Result<()> {
     if lock::is_any_held(&common.state_dir) {
@@ -35,7 +39,7 @@ pub(super) fn take_over(common: &Common, uid: u32, gid: u32) -> Result<()> {
     if makes && !common.state_dir.exists() {
         new_owner.make(&common.state_dir)?;
     }
-    let state = |name: &str| name.ends_with(".lock") || name.contains(".overrides.json");
+    let state = |name: &str| STATE.iter().any(|kind| name.contains(kind));
     new_owner.take(&common.state_dir, &state)?;
     let bpffs = &common.bpffs;
     let parent = bpffs.parent().unwrap_or(bpffs);
