@@ -18,6 +18,8 @@ pub struct Sources {
     /// How it is laid out.
     pub head: TableHead,
     mapping: Mapping,
+    /// Sets that the map has.
+    entries: u32,
 }
 
 impl Sources {
@@ -32,7 +34,16 @@ impl Sources {
         let sets = geometry::total_sets(&head);
         let mapping = Mapping::new(map.as_fd(), sets as usize * size_of::<Set>())
             .context("mapping the source table")?;
-        Ok(Self { head, mapping })
+        Ok(Self {
+            head,
+            mapping,
+            entries: map.info.max_entries,
+        })
+    }
+
+    /// Whether it is laid out over the whole of its map: the head is this table's, not another one's.
+    pub(super) fn is_whole(&self) -> bool {
+        geometry::total_sets(&self.head) == self.entries
     }
 
     /// Sources of one family that it has room for.
