@@ -134,7 +134,11 @@ fn killed_between_the_two_pins_of_a_table_it_can_go_on() {
     attach(&site, &loaded);
     drop(loaded);
     let pins = site.pins(SERVER_IFACE);
+    let known = site.counters().sources;
+    assert!(known > 0, "what there is to be read");
     fs::rename(pins.staging().map(map::SOURCES), pins.map(map::SOURCES)).expect("a pin");
+    // Whoever reads meanwhile reads the table as it is laid out.
+    assert_eq!(site.counters().sources, known);
     restart(&mut site, 2048, "took the place of others");
     for source in sources() {
         assert_eq!(site.offer(source, 4), 2);

@@ -4,7 +4,7 @@
 const LONGEST: usize = 40;
 
 /// Names that a mend lists.
-const LISTED: usize = 12;
+const LISTED: usize = 24;
 
 /// Names that are compared: as many plans as there may be.
 const COMPARED: usize = 1_023;
@@ -28,7 +28,7 @@ pub(crate) fn shown(text: &str) -> String {
     shown.replace("\\\"", "\"").replace("\\'", "'")
 }
 
-/// "did you mean `x`? known scopes: `a`, `x`", or only the list, of twelve at most; `what` is a plural.
+/// "did you mean `x`? known scopes: `a`, `x`", or only the list, of 24 at most; `what` is a plural.
 pub(crate) fn known<'a>(
     what: &str,
     written: &str,

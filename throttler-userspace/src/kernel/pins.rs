@@ -16,6 +16,13 @@ const STAGING: &str = "%new";
 /// The name of the program's pin, in a staging directory.
 const PROGRAM: &str = "program";
 
+/// Where maps are made that will take the place of those in a directory.
+pub(super) fn staging(dir: &Path) -> PathBuf {
+    let mut dir = dir.as_os_str().to_owned();
+    dir.push(STAGING);
+    dir.into()
+}
+
 /// One interface's pins.
 #[derive(Clone, Debug)]
 pub struct Pins {
@@ -121,11 +128,9 @@ impl Pins {
     /// percent sign in a name is followed by a code.
     #[must_use]
     pub fn staging(&self) -> Self {
-        let mut dir = self.dir.clone().into_os_string();
-        dir.push(STAGING);
         Self {
             iface: self.iface.clone(),
-            dir: dir.into(),
+            dir: staging(&self.dir),
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Sources {
     /// The kernel's identifier of the map.
     pub id: u32,
     mapping: Mapping,
+    /// Sets that the map has.
+    entries: u32,
 }
 
 impl Sources {
@@ -38,7 +40,13 @@ impl Sources {
             head,
             id: map.info.id,
             mapping,
+            entries: map.info.max_entries,
         })
+    }
+
+    /// Whether it is laid out over the whole of its map: the head is this table's, not another one's.
+    pub(super) fn is_whole(&self) -> bool {
+        geometry::total_sets(&self.head) == self.entries
     }
 
     /// The identifier of the table that is pinned in a directory now.

@@ -10,6 +10,7 @@ use throttler_common::abi::{
 
 use super::geometry;
 use super::map::Map;
+use super::pins;
 use super::sources::Sources;
 
 /// One interface's maps.
@@ -66,9 +67,24 @@ impl Tables {
             classes: Map::open(&dir.join(map::CLASSES))?,
             counters: Map::open(&dir.join(map::COUNTERS))?,
             stats: Map::open(&dir.join(map::STATS))?,
-            sources: Sources::open(sources, Self::head(sources)?)?,
+            sources: Self::sources(sources)?,
             description: Map::open(&dir.join(map::DESCRIPTION))?,
         })
+    }
+
+    /// The source table pinned in a directory. Where a daemon was killed while another one took its place, the table is
+    /// there already and what says how it is laid out is still staged.
+    fn sources(dir: &Path) -> Result<Sources> {
+        let head = Self::head(dir)?;
+        let staged = Self::head(&pins::staging(dir));
+        for head in [Some(head), staged.ok()].into_iter().flatten() {
+            if let Ok(sources) = Sources::open(dir, head)
+                && sources.is_whole()
+            {
+                return Ok(sources);
+            }
+        }
+        Sources::open(dir, head)
     }
 
     /// How the source table pinned in a directory is laid out.
