@@ -108,6 +108,7 @@ async fn serve_local(
         follow(args, &mut tasks, one, &telling, &stopped)?;
     }
     desired.try_out();
+    sys::give_memory_back();
     desired.attached.iter_mut().for_each(Attached::announce);
     let mut confirmed = true;
     // The first was at each attachment.
@@ -116,7 +117,7 @@ async fn serve_local(
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut walks = tokio::time::interval((period / SLICES).max(Duration::from_millis(1)));
     walks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut published = 0;
+    let mut published = desired.generations();
     let mut tidy = None;
     loop {
         if published != desired.generations() {
