@@ -109,6 +109,7 @@ async fn serve_local(
         follow(args, &mut tasks, one, &telling, &stopped)?;
     }
     desired.try_out();
+    sys::give_memory_back();
     desired.attached.iter_mut().for_each(Attached::announce);
     let mut confirmed = true;
     // The first was at each attachment.
@@ -117,7 +118,7 @@ async fn serve_local(
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut walks = tokio::time::interval((period / SLICES).max(Duration::from_millis(1)));
     walks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut published = 0;
+    let mut published = desired.generations();
     let mut tidy = None;
     let mut manager = Manager::of_environment(period);
     manager.ready(&desired);
