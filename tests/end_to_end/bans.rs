@@ -157,14 +157,14 @@ fn bans_are_dumped_while_the_daemon_is_down() {
                 &"veth-s".into()
             )
         );
-        let time = |key: &str| ban[key].as_str().expect("text").parse::<jiff::Timestamp>();
+        let time = |key: &str| ban[key].as_str().expect("text").parse::<Timestamp>();
         let (since, until) = (
             time("since").expect("a time"),
             time("until").expect("a time"),
         );
         let lasts = until.duration_since(since).as_secs_f64();
         assert!((3599.9..=3600.1).contains(&lasts), "{ban}");
-        assert!(since <= jiff::Timestamp::now(), "{ban}");
+        assert!(since <= Timestamp::now(), "{ban}");
     }
     assert_eq!(bans(&site, &["--source", "192.0.2.0/24"]).len(), 1);
     assert_eq!(bans(&site, &["--top", "1"]).len(), 1);
