@@ -18,6 +18,8 @@ mod million;
 mod monitoring;
 mod notify;
 mod odd_frames;
+#[path = "../harness/offered.rs"]
+mod offered;
 mod openapi;
 mod overrides;
 mod refusals;

@@ -8,6 +8,7 @@ use throttler_lab::{Counters, Daemon, Injector, Lab, frames, topology::SERVER_IF
 
 use crate::{
     http::ask,
+    offered::offered,
     site::{FIVE_A_DAY, LONG, PORT, Site, address, binary, lab, server},
 };
 
@@ -82,26 +83,8 @@ fn offer(site: &Site, iface: &str, src: &str, n: u64) -> u64 {
     }
     let far = format!("{iface}p");
     let injector = Injector::on(site.lab.server(), &far).expect("a raw socket");
-    // The kernel itself sends over a new link, too: packets of other scopes.
-    let count = || {
-        let reasons = counters(site, iface)
-            .scopes
-            .remove("dns")
-            .unwrap_or_default();
-        let of = |reason: &str| reasons.get(reason).map_or(0, |pair| pair.0);
-        let all: u64 = reasons.values().map(|pair| pair.0).sum();
-        (all, of("conforming") + of("exempt") + of("paused"))
-    };
-    let (before, passed) = count();
-    for _ in 0..n {
-        let frame = frames::udp(src, server(src), 1024, PORT, 18);
-        injector.send(&frame).expect("a frame");
-    }
-    let end = Instant::now() + LONG;
-    while count().0 < before + n {
-        assert!(Instant::now() < end, "{} of {n}", count().0 - before);
-    }
-    count().1 - passed
+    let frame = frames::udp(src, server(src), 1024, PORT, 18);
+    offered(|| counters(site, iface), "dns", &injector, &frame, n)
 }
 
 /// What each of the interfaces passes of nine datagrams.

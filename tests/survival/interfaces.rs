@@ -1,10 +1,13 @@
 //! Interfaces that appear late, vanish and return under a running daemon.
 
-use std::{net::IpAddr, time::Instant};
+use std::net::IpAddr;
 
 use throttler_lab::{Counters, Injector, frames};
 
-use crate::calm::{FIVE_A_DAY, LONG, PORT, Site, address, server};
+use crate::{
+    calm::{FIVE_A_DAY, LONG, PORT, Site, address, server},
+    offered::offered,
+};
 
 /// An interface that is not there when the daemon starts; frames go in at the other end.
 const LATE: &str = "late0";
@@ -37,23 +40,8 @@ fn counters(site: &Site) -> Counters {
 /// How many of so many datagrams were passed there.
 fn offer(site: &Site, src: IpAddr, n: u64) -> u64 {
     let injector = Injector::on(site.lab.server(), FAR).expect("a raw socket");
-    // The kernel itself sends over a new link, too: packets of other scopes.
-    let count = || {
-        let reasons = counters(site).scopes.remove("dns").unwrap_or_default();
-        let of = |reason: &str| reasons.get(reason).map_or(0, |pair| pair.0);
-        let all: u64 = reasons.values().map(|pair| pair.0).sum();
-        (all, of("conforming") + of("exempt"))
-    };
-    let (before, passed) = count();
-    for _ in 0..n {
-        let frame = frames::udp(src, server(src), 1024, PORT, 18);
-        injector.send(&frame).expect("a frame");
-    }
-    let end = Instant::now() + LONG;
-    while count().0 < before + n {
-        assert!(Instant::now() < end, "{} of {n}", count().0 - before);
-    }
-    count().1 - passed
+    let frame = frames::udp(src, server(src), 1024, PORT, 18);
+    offered(|| counters(site), "dns", &injector, &frame, n)
 }
 
 /// Waits for a line that the daemon has not written before the `seen`-th.

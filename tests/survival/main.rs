@@ -15,6 +15,8 @@ mod guard;
 mod interfaces;
 mod kills;
 mod moment;
+#[path = "../harness/offered.rs"]
+mod offered;
 mod pins;
 mod policy;
 mod reloads;
