@@ -4,9 +4,8 @@ mod line;
 mod names;
 mod quota;
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use log::Level;
 use throttler_common::Reason;
@@ -22,26 +21,26 @@ use crate::report::{Lifted, seconds};
 
 /// Descriptions of the latest generations: an event may tell of the one before.
 #[derive(Default)]
-pub(super) struct Names(VecDeque<Rc<Description>>);
+pub(super) struct Names(VecDeque<Arc<Description>>);
 
 impl Names {
     const KEPT: usize = 4;
 
     /// Those of one generation, to be shared by who reads and who publishes.
-    pub(super) fn shared(description: &Rc<Description>) -> Rc<RefCell<Self>> {
+    pub(super) fn shared(description: &Arc<Description>) -> Arc<Mutex<Self>> {
         let mut names = Self::default();
-        names.push(Rc::clone(description));
-        Rc::new(RefCell::new(names))
+        names.push(Arc::clone(description));
+        Arc::new(Mutex::new(names))
     }
 
-    pub(super) fn push(&mut self, description: Rc<Description>) {
+    pub(super) fn push(&mut self, description: Arc<Description>) {
         self.0.push_front(description);
         self.0.truncate(Self::KEPT);
     }
 
-    fn of(&self, generation: u32) -> Option<&Description> {
+    pub(super) fn of(&self, generation: u32) -> Option<&Arc<Description>> {
         let exact = self.0.iter().find(|d| d.generation == generation);
-        exact.or_else(|| self.0.front()).map(|d| &**d)
+        exact.or_else(|| self.0.front())
     }
 }
 

@@ -1,9 +1,8 @@
 //! Interfaces under this daemon.
 
-use std::cell::RefCell;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use aya_log::EbpfLogger;
@@ -31,9 +30,9 @@ pub(super) struct Attached {
     pub(super) policy: Rc<Policy>,
     /// In force for good: what comes back if nobody confirms. `None`: nothing, the program is taken off.
     pub(super) confirmed: Option<Rc<Policy>>,
-    pub(super) description: Rc<Description>,
+    pub(super) description: Arc<Description>,
     /// For the abuse log.
-    pub(super) names: Rc<RefCell<Names>>,
+    pub(super) names: Arc<Mutex<Names>>,
     pub(super) trace: Option<EbpfLogger<&'static dyn log::Log>>,
     /// What operators say beside the policy.
     pub(super) book: Rc<Book>,
@@ -81,8 +80,8 @@ impl Attached {
         self.policy = published.policy;
         self.description = published.description;
         self.enforced = published.enforced;
-        let mut names = self.names.borrow_mut();
-        names.push(Rc::clone(&self.description));
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.push(Arc::clone(&self.description));
         drop(names);
         self.check();
         Ok(())

@@ -1,8 +1,8 @@
 //! What is to be in force on every interface: the policy, and what operators say beside it.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use anyhow::{Context as _, Result};
 use ipnet::IpNet;
@@ -144,9 +144,9 @@ impl Desired<'_> {
                     let before = &self.attached[place];
                     // Of the maps that are still there the ring is read already.
                     one.is_read = one.adopted && before.is_read;
-                    one.names = Rc::clone(&before.names);
-                    let mut names = one.names.borrow_mut();
-                    names.push(Rc::clone(&one.description));
+                    one.names = Arc::clone(&before.names);
+                    let mut names = one.names.lock().unwrap_or_else(PoisonError::into_inner);
+                    names.push(Arc::clone(&one.description));
                     drop(names);
                     self.attached[place] = one;
                 }

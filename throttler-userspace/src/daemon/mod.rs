@@ -28,7 +28,7 @@ mod watch;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -151,7 +151,7 @@ pub fn tell(descriptions: Vec<Description>, iface: &str, event: &[u8]) -> bool {
     let mut names = abuse::Names::default();
     descriptions
         .into_iter()
-        .for_each(|one| names.push(Rc::new(one)));
+        .for_each(|one| names.push(Arc::new(one)));
     let event = events::decode(event);
     event
         .inspect(|event| {

@@ -1,6 +1,7 @@
 //! Puts a policy into force on an interface, with what operators say beside it.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::Result;
 
@@ -17,7 +18,7 @@ use crate::overrides::Book;
 /// A generation that was put into force.
 pub(super) struct Published {
     pub(super) policy: Rc<Policy>,
-    pub(super) description: Rc<Description>,
+    pub(super) description: Arc<Description>,
     pub(super) enforced: Enforced,
 }
 
@@ -56,7 +57,7 @@ pub(super) fn publish(
     Ok(Published {
         policy: Rc::clone(policy),
         enforced: Enforced::of(&compiled, expected),
-        description: Rc::new(compiled.description),
+        description: Arc::new(compiled.description),
     })
 }
 

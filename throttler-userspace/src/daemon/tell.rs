@@ -1,9 +1,7 @@
 //! Tells of an interface's events: in the log, in the stream of events, and among the latest ones.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -20,7 +18,7 @@ use super::vitals::Vitals;
 /// Tells of one interface.
 pub(super) struct Teller {
     iface: String,
-    names: Rc<RefCell<Names>>,
+    names: Arc<Mutex<Names>>,
     telling: Telling,
     quota: Quota,
     vitals: Arc<Vitals>,
@@ -31,7 +29,7 @@ impl Teller {
     pub(super) fn new(one: &Attached, telling: Telling, most: u64) -> Self {
         Self {
             iface: one.iface().to_owned(),
-            names: Rc::clone(&one.names),
+            names: Arc::clone(&one.names),
             telling,
             quota: Quota::new(most),
             vitals: Arc::clone(&one.vitals),
@@ -63,7 +61,9 @@ impl Teller {
         self.catch_up(Instant::now());
         let kind = Kind::from_index(event.kind);
         if self.quota.admits(kind, event.refused) {
-            let line = abuse::line(&self.names.borrow(), &self.iface, event);
+            let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+            let line = abuse::line(&names, &self.iface, event);
+            drop(names);
             line.iter().for_each(|line| self.telling.tell(line));
         } else {
             self.vitals.left_out.fetch_add(1, Ordering::Relaxed);
