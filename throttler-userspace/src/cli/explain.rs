@@ -16,6 +16,9 @@ pub struct ExplainArgs {
     /// The source address
     #[arg(value_name = "ADDR")]
     addr: IpAddr,
+    /// Name of a scope or layer: explain that one, not all scopes
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["port", "proto", "to"])]
+    scope: Option<String>,
     /// Destination port: explain the scope that it belongs to, not all scopes
     #[arg(long, value_name = "P")]
     port: Option<u16>,
@@ -47,6 +50,7 @@ pub(super) fn explain(common: &Common, args: &ExplainArgs) -> Result<()> {
     let attached = report::attachments(&common.bpffs, &args.selection.of.iface)?;
     let question = Question {
         addr: args.addr,
+        scope: args.scope.clone(),
         port: args.port,
         protocol: args.proto,
         to: args.to,

@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::attachment::Attached;
 use super::confirm::Outcome;
-use super::control::{self, Access, Control, Order, Socket, Telling};
+use super::control::{self, Access, Control, Listeners, Order, Socket, Sources, Telling};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::heal::SLICES;
@@ -21,10 +21,12 @@ use super::notify::Manager;
 use super::policy::Policy;
 use super::signals::{Signals, Told};
 use super::tell::Teller;
+use super::vitals::{self, Pulse};
 use super::watch::{Interfaces, Watch};
-use super::{RunArgs, vitals};
+use super::RunArgs;
 use crate::cli::Common;
 use crate::kernel::sys;
+use crate::report::Kept;
 
 /// From a publish until the memory that it took is given back: whoever asked for it has the answer by then.
 const TIDY: Duration = Duration::from_millis(500);
@@ -72,6 +74,8 @@ async fn serve_local(
     let telling = Telling::default();
     let vitals = vitals::of(&args.iface, &attached);
     let reloaded = Arc::new(AtomicBool::new(true));
+    let period = Duration::from_millis(args.check_every_ms);
+    let pulse = Pulse::new(period);
     let (orders, mut ordered) = mpsc::channel(1);
     let control = Control {
         bpffs: common.bpffs.clone(),
@@ -80,21 +84,16 @@ async fn serve_local(
         reloaded: Arc::clone(&reloaded),
         orders,
         vitals: Arc::clone(&vitals),
+        sources: Sources::new(Kept::new(&common.bpffs, args.iface.clone().into())),
+        pulse: pulse.clone(),
         telling: telling.clone(),
         stopped: stopped.clone(),
     };
-    if let Some(listener) = tcp {
-        let access = Arc::clone(&access);
-        tasks.spawn_local(control::serve_tcp(
-            listener,
-            control.clone(),
-            access,
-            stopped.clone(),
-        ));
-    }
-    if let Some(socket) = socket {
-        tasks.spawn_local(control::serve(socket, control, stopped.clone()));
-    }
+    let listeners = Listeners {
+        socket,
+        tcp: tcp.map(|listener| (listener, Arc::clone(&access))),
+    };
+    tasks.spawn_local(control::start(listeners, control, stopped.clone())?);
     let mut desired = Desired {
         args,
         common,
@@ -113,7 +112,6 @@ async fn serve_local(
     desired.attached.iter_mut().for_each(Attached::announce);
     let mut confirmed = true;
     // The first was at each attachment.
-    let period = Duration::from_millis(args.check_every_ms);
     let mut checks = tokio::time::interval_at(Instant::now() + period, period);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut walks = tokio::time::interval((period / SLICES).max(Duration::from_millis(1)));
@@ -124,6 +122,7 @@ async fn serve_local(
     manager.ready(&desired);
     let mut checked = Instant::now();
     loop {
+        pulse.beat();
         if published != desired.generations() {
             published = desired.generations();
             tidy = Some((Instant::now() + TIDY).into());

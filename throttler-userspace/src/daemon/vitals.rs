@@ -4,8 +4,10 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::attachment::Attached;
+use crate::kernel::sys;
 
 /// One interface's. The daemon's loop writes, everybody reads.
 #[derive(Debug)]
@@ -50,6 +52,43 @@ impl Vitals {
         let news = *noted != fault;
         *noted = fault;
         news
+    }
+}
+
+/// When the daemon's loop turned last: what enforces needs no loop, what heals and reloads does.
+#[derive(Clone, Debug)]
+pub(super) struct Pulse {
+    last: Arc<AtomicU64>,
+    longest: Duration,
+}
+
+impl Pulse {
+    /// For a loop that turns at least once a `period`, in which it checks itself. A reload of the largest policy takes
+    /// seconds, and is no fault.
+    pub(super) fn new(period: Duration) -> Self {
+        let pulse = Self {
+            last: Arc::default(),
+            longest: Duration::from_secs(60).max(3 * period),
+        };
+        pulse.beat();
+        pulse
+    }
+
+    /// It turns.
+    pub(super) fn beat(&self) {
+        self.last.store(sys::monotonic_ns(), Ordering::Relaxed);
+    }
+
+    /// What is wrong if it has not turned for too long.
+    pub(super) fn fault(&self) -> Option<String> {
+        let last = self.last.load(Ordering::Relaxed);
+        let still = Duration::from_nanos(sys::monotonic_ns().saturating_sub(last));
+        (still > self.longest).then(|| {
+            format!(
+                "the daemon has done nothing for {} s: no reload, no self-check",
+                still.as_secs()
+            )
+        })
     }
 }
 

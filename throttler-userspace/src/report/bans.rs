@@ -173,19 +173,27 @@ struct Texts<'a> {
     scopes: Vec<String>,
 }
 
+/// Why the datapath bans sources, and prefixes.
+pub(super) fn causes(attachment: &Attachment) -> [String; 2] {
+    let abuse = attachment.description.abuse.as_ref();
+    let widen = abuse.and_then(|abuse| abuse.widen.as_ref());
+    let within =
+        |count: u32, what: &str, seconds: u64| format!("{count} {what} within {}", period(seconds));
+    // Of a ban that outlives its rule, only this much is known.
+    let unknown = || "repeated refusals".to_owned();
+    [
+        abuse.map_or_else(unknown, |a| within(a.refusals, "refusals", a.within_s)),
+        widen.map_or_else(unknown, |w| within(w.sources, "sources banned", w.within_s)),
+    ]
+}
+
 impl<'a> Texts<'a> {
     fn of(attachment: &'a Attachment) -> Self {
-        let abuse = attachment.description.abuse.as_ref();
-        let widen = abuse.and_then(|abuse| abuse.widen.as_ref());
-        let within = |count: u32, what: &str, seconds: u64| {
-            format!("{count} {what} within {}", period(seconds))
-        };
-        // Of a ban that outlives its rule, only this much is known.
-        let unknown = || "repeated refusals".to_owned();
+        let [source, prefix] = causes(attachment);
         Self {
             attachment,
-            source: abuse.map_or_else(unknown, |a| within(a.refusals, "refusals", a.within_s)),
-            prefix: widen.map_or_else(unknown, |w| within(w.sources, "sources banned", w.within_s)),
+            source,
+            prefix,
             scopes: (0..=u8::MAX)
                 .map(|id| attachment.description.scope_name(id))
                 .collect(),

@@ -11,7 +11,7 @@ use super::names::{LimitText, Names};
 
 /// A source's bucket, or its parent prefix's.
 pub(super) struct Bucket<'a> {
-    pub(super) names: &'a Names<'a>,
+    pub(super) names: &'a Names,
     /// 0: IPv4, 1: IPv6.
     pub(super) family: usize,
     /// Length of the source's prefix.
@@ -20,7 +20,7 @@ pub(super) struct Bucket<'a> {
     pub(super) parent: bool,
     pub(super) word: Word,
     /// The limits that hold for it.
-    pub(super) limits: &'a [LimitText<'a>],
+    pub(super) limits: &'a [LimitText],
     pub(super) record: SlotRecord,
     /// Whether it was ever seen.
     pub(super) seen: bool,
@@ -54,7 +54,7 @@ impl Level {
 }
 
 impl Bucket<'_> {
-    pub(super) fn level(&self, limit: &LimitText<'_>) -> Level {
+    pub(super) fn level(&self, limit: &LimitText) -> Level {
         let index = usize::from(limit.described.index) % self.record.tat.len();
         Level::of(&limit.params, self.record.tat[index], self.now)
     }

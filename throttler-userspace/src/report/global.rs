@@ -6,31 +6,35 @@ use throttler_common::global::{Share, row_index};
 
 use super::attached::Attachment;
 use super::bucket::Level;
+use super::names::window;
 use crate::compile::{LimitDescription, ScopeDescription};
 use crate::config::split;
 
 /// A `global` limit, as it stands for somebody.
 pub(super) struct GlobalLevel<'a> {
     pub(super) limit: &'a LimitDescription,
+    /// Nanoseconds in which it refills: of a share as of the whole.
+    pub(super) window: u64,
     /// Units of the burst that are theirs to use.
     pub(super) burst: u64,
     pub(super) level: Level,
 }
 
 /// How a scope's `global` limits stand for a plan, and which refuses its next packet, if one does. A protected
-/// plan has the reserved share and the common one, everybody else the common one alone.
+/// plan has the reserved share and the common one, everybody else the common one alone. `now` is in monotonic nanoseconds.
 pub(super) fn levels<'a>(
     attachment: &Attachment,
     scope: &'a ScopeDescription,
     protected: bool,
+    now: u64,
 ) -> (Vec<GlobalLevel<'a>>, Option<usize>) {
-    let common = share(attachment, scope, Share::Common);
+    let common = share(attachment, scope, Share::Common, now);
     let reserved = if protected && scope.reserved > 0 {
-        share(attachment, scope, Share::Reserved)
+        share(attachment, scope, Share::Reserved, now)
     } else {
         Vec::new()
     };
-    let refuses = |levels: &[Level]| levels.iter().position(|level| level.retry > 0);
+    let refuses = |levels: &[(Level, u64)]| levels.iter().position(|(level, _)| level.retry > 0);
     // A packet is charged to one share, all of its limits there.
     let refused = match refuses(&reserved) {
         None if !reserved.is_empty() => None,
@@ -38,10 +42,10 @@ pub(super) fn levels<'a>(
     };
     let limits = scope.global.iter().enumerate();
     let levels = limits.filter_map(|(index, limit)| {
-        let mut level = *common.get(index)?;
+        let (mut level, window) = *common.get(index)?;
         let [mine, kept] = split(limit.burst, scope.reserved);
         let mut burst = mine.burst;
-        if let Some(more) = reserved.get(index) {
+        if let Some((more, _)) = reserved.get(index) {
             burst += kept.burst;
             level = Level {
                 remaining: level.remaining.saturating_add(more.remaining),
@@ -51,6 +55,7 @@ pub(super) fn levels<'a>(
         }
         Some(GlobalLevel {
             limit,
+            window,
             burst,
             level,
         })
@@ -58,8 +63,13 @@ pub(super) fn levels<'a>(
     (levels.collect(), refused)
 }
 
-/// How one share of each limit stands, in the policy's order; empty where there is no such share.
-fn share(attachment: &Attachment, scope: &ScopeDescription, share: Share) -> Vec<Level> {
+/// How one share of each limit stands, and its window, in the policy's order; empty where there is no such share.
+fn share(
+    attachment: &Attachment,
+    scope: &ScopeDescription,
+    share: Share,
+    now: u64,
+) -> Vec<(Level, u64)> {
     let generation = &attachment.generation;
     let head: &PolicyHead = &generation.head;
     let index = row_index(head, scope.id, share);
@@ -68,13 +78,12 @@ fn share(attachment: &Attachment, scope: &ScopeDescription, share: Share) -> Vec
         return Vec::new();
     };
     let record = attachment.tables.sources.global(scope.id, share as usize);
-    let now = attachment.clock.monotonic_ns;
     let word = Word::new(head.tag, Kind::Plan, 0, 0);
     let tat = generation.renewed(&record, index, word, now);
     let level = |limit: &LimitDescription| {
         let slot = usize::from(limit.index) % tat.len();
         let params: &LimitParams = &row.limits[slot];
-        Level::of(params, tat[slot], now)
+        (Level::of(params, tat[slot], now), window(limit, params))
     };
     scope.global.iter().map(level).collect()
 }

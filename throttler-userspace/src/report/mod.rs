@@ -1,7 +1,9 @@
 //! `Snapshot -> Report`: what was read from the maps, as tables and JSON.
 
 mod ago;
+mod answer;
 mod attached;
+mod ban;
 mod bans;
 mod bucket;
 mod bucket_json;
@@ -13,6 +15,8 @@ mod entries;
 mod explain;
 mod generation;
 mod global;
+mod headers;
+mod kept;
 mod lift;
 mod live;
 mod load;
@@ -30,6 +34,7 @@ mod reason;
 mod sources;
 mod status;
 mod status_text;
+mod subject;
 mod sweep;
 
 pub use attached::{Attachment, attachments, attachments_so_far, nothing_attached, published};
@@ -38,6 +43,7 @@ pub use buckets::buckets;
 pub use counters::counters;
 pub use explain::explain;
 pub use generation::Generation;
+pub use kept::Kept;
 pub use lift::{Lifted, holders, lift};
 pub use live::{
     Counted, Interface, Live, Query, SHOWN, Snapshot, Sort, Source as LiveSource, Tallies,

@@ -1,9 +1,13 @@
 //! Names and texts of one generation, made ready to be copied into a million entries.
 
 use throttler_common::abi::{LimitParams, MAX_SCOPES};
+use throttler_common::gcra::nanos_ceil;
 
+use super::digits;
 use super::generation::Generation;
-use crate::compile::{Description, LimitDescription};
+use super::headers::Quota;
+use crate::compile::{Description, LimitDescription, ScopeDescription, ScopeKind};
+use crate::config::{Rate, Unit};
 
 /// A name, as text and as JSON.
 #[derive(Clone, Debug, Default)]
@@ -23,28 +27,30 @@ impl Name {
 
 /// A limit of a scope or layer for a plan.
 #[derive(Debug)]
-pub(super) struct LimitText<'a> {
-    pub(super) described: &'a LimitDescription,
+pub(super) struct LimitText {
+    pub(super) described: LimitDescription,
     /// Its numbers.
     pub(super) params: LimitParams,
     /// Its entry in JSON up to the first number that changes.
     pub(super) json: String,
+    /// As headers name it; one of a layer with the layer's name before its own.
+    pub(super) quota: Quota,
 }
 
 /// Everything that has a name.
 #[derive(Debug)]
-pub(super) struct Names<'a> {
+pub(super) struct Names {
     pub(super) iface: Name,
     /// By identifier.
     scopes: Vec<Name>,
     /// By identifier; 0 is nobody's.
     plans: Vec<Option<Name>>,
     /// By index of the row.
-    limits: Vec<Vec<LimitText<'a>>>,
+    limits: Vec<Vec<LimitText>>,
 }
 
-impl<'a> Names<'a> {
-    pub(super) fn of(iface: &str, description: &'a Description, generation: &Generation) -> Self {
+impl Names {
+    pub(super) fn of(iface: &str, description: &Description, generation: &Generation) -> Self {
         let last = description.plans.iter().map(|plan| plan.id).max();
         let mut plans = vec![None; usize::from(last.unwrap_or(0)) + 1];
         for plan in &description.plans {
@@ -59,7 +65,7 @@ impl<'a> Names<'a> {
                 let texts = description
                     .limits(scope, plan)
                     .iter()
-                    .filter_map(|limit| LimitText::of(limit, generation, index));
+                    .filter_map(|limit| LimitText::of(limit, scope, generation, index));
                 let texts: Vec<_> = texts.collect();
                 let index = index as usize;
                 if limits.len() <= index {
@@ -87,34 +93,64 @@ impl<'a> Names<'a> {
     }
 
     /// The limits of the row with this index, in the policy's order.
-    pub(super) fn limits(&self, row: Option<u32>) -> &[LimitText<'a>] {
+    pub(super) fn limits(&self, row: Option<u32>) -> &[LimitText] {
         let found = row.and_then(|row| self.limits.get(row as usize));
         found.map_or(&[], Vec::as_slice)
     }
 }
 
-impl<'a> LimitText<'a> {
-    fn of(described: &'a LimitDescription, generation: &Generation, row: u32) -> Option<Self> {
+impl LimitText {
+    fn of(
+        described: &LimitDescription,
+        scope: &ScopeDescription,
+        generation: &Generation,
+        row: u32,
+    ) -> Option<Self> {
         let row = generation.row_at(row)?;
+        let params = *row.limits.get(usize::from(described.index))?;
+        let window = window(described, &params);
+        let name = match scope.kind {
+            ScopeKind::Layer => format!("{}.{}", scope.name, described.name),
+            ScopeKind::Scope | ScopeKind::Retired => described.name.clone(),
+        };
         Some(Self {
-            described,
-            params: *row.limits.get(usize::from(described.index))?,
-            json: limit_json(&described.name, described, described.burst),
+            json: limit_json(&described.name, described, described.burst, window),
+            quota: Quota::of(&name, &described.unit, described.burst, window),
+            described: described.clone(),
+            params,
         })
     }
 }
 
-/// A limit's entry up to what is left of it.
-pub(super) fn limit_json(name: &str, limit: &LimitDescription, burst: u64) -> String {
+/// Nanoseconds in which the whole bucket refills, rounded up: what was written is exact, the datapath's increments are
+/// rounded. `params` answers where the text of a damaged description is none.
+pub(super) fn window(limit: &LimitDescription, params: &LimitParams) -> u64 {
+    let exact = || {
+        let unit = Unit::ALL
+            .into_iter()
+            .find(|unit| unit.as_str() == limit.unit)?;
+        let rate = Rate::parse(&limit.rate, unit).ok()?;
+        let whole = u128::from(limit.burst) * u128::from(rate.period_ns());
+        let scaled = whole.checked_mul(10u128.pow(rate.scale()))?;
+        u64::try_from(scaled.div_ceil(u128::from(rate.mantissa()))).ok()
+    };
+    exact().unwrap_or_else(|| nanos_ceil(params.depth))
+}
+
+/// A limit's entry up to what is left of it; its window is in nanoseconds.
+pub(super) fn limit_json(name: &str, limit: &LimitDescription, burst: u64, window: u64) -> String {
+    let mut window_s = Vec::new();
+    digits::seconds(&mut window_s, window);
     format!(
-        "{{\"limit\":{},\"unit\":{},\"rate\":{},\"burst\":{burst},\"remaining\":",
+        "{{\"limit\":{},\"unit\":{},\"rate\":{},\"burst\":{burst},\"window_s\":{},\"remaining\":",
         json(name),
         json(&limit.unit),
         json(&limit.rate),
+        String::from_utf8_lossy(&window_s),
     )
 }
 
 /// A string in JSON.
-fn json(text: &str) -> String {
+pub(super) fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -1,19 +1,22 @@
-//! What `explain` is asked: of which scopes, and by which rule.
+//! What `explain` is asked: of which scopes.
 
 use std::net::IpAddr;
 
 use anyhow::{Context as _, Result};
-use throttler_common::abi::{Addr, CLASS_KEY_LEAD, ClassKey, MAX_CELLS, MAX_DESTINATIONS};
-use throttler_common::class::{Kind, ended};
+use throttler_common::abi::{Cells, Destination, MAX_CELLS, MAX_DESTINATIONS, PortClasses};
 
+use super::attached::Attachment;
 use super::reader::{Reader, bytes};
-use crate::compile::ScopeKind;
+use crate::cli::failure::{Failure, Status};
+use crate::compile::{Description, ScopeDescription, ScopeKind};
 
 /// What is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Question {
     /// The source address.
     pub addr: IpAddr,
+    /// Name of a scope or layer, instead of what follows.
+    pub scope: Option<String>,
     /// Destination port.
     pub port: Option<u16>,
     /// IP protocol number; TCP where only a port is given.
@@ -22,80 +25,111 @@ pub struct Question {
     pub to: Option<IpAddr>,
 }
 
-/// The scope that the question names and its layer, or all scopes where it names none.
+/// The scope that the question names and its layer, or all scopes where it names none. An interface whose policy has no
+/// scope of that name has nothing to say.
 pub(super) fn scopes(reader: &Reader<'_>, question: &Question) -> Result<Vec<u8>> {
     let description = &reader.attachment.description;
-    if question.port.is_none() && question.protocol.is_none() {
-        let live = description
-            .scopes
-            .iter()
-            .filter(|s| s.kind != ScopeKind::Retired);
-        return Ok(live.map(|scope| scope.id).collect());
+    if let Some(name) = &question.scope {
+        let named = in_force(description).find(|scope| scope.name == *name);
+        let layer = named.and_then(|scope| layer(description, scope));
+        return Ok(named.into_iter().chain(layer).map(|one| one.id).collect());
     }
-    let scope = classify(reader, question)?;
+    if question.port.is_none() && question.protocol.is_none() {
+        return Ok(in_force(description).map(|scope| scope.id).collect());
+    }
+    let id = classify(reader, question)?;
     let layer = description
-        .scope(scope)
-        .and_then(|scope| scope.layer.clone());
-    let layer = description
-        .scopes
-        .iter()
-        .find(|s| Some(&s.name) == layer.as_ref());
-    Ok(std::iter::once(scope)
-        .chain(layer.map(|layer| layer.id))
-        .collect())
+        .scope(id)
+        .and_then(|scope| layer(description, scope));
+    Ok([id].into_iter().chain(layer.map(|one| one.id)).collect())
 }
 
-/// The kernel's own tables, read as the datapath reads them.
+/// Why a question has no answer: no interface has the scope that it names.
+pub(super) fn unknown<'a>(
+    attached: impl Iterator<Item = &'a Attachment> + Clone,
+    question: &Question,
+) -> Option<Failure> {
+    let name = question.scope.as_ref()?;
+    let scopes = attached.flat_map(|one| in_force(&one.description));
+    let mut known: Vec<&str> = scopes.map(|scope| scope.name.as_str()).collect();
+    if known.contains(&name.as_str()) || known.is_empty() {
+        return None;
+    }
+    known.sort_unstable();
+    known.dedup();
+    let message = format!(
+        "there is no scope or layer `{name}`; there is {}",
+        known.join(", ")
+    );
+    Some(Failure::new(Status::NotFound, message))
+}
+
+fn in_force(description: &Description) -> impl Iterator<Item = &ScopeDescription> {
+    let scopes = description.scopes.iter();
+    scopes.filter(|scope| scope.kind != ScopeKind::Retired)
+}
+
+fn layer<'a>(
+    description: &'a Description,
+    scope: &ScopeDescription,
+) -> Option<&'a ScopeDescription> {
+    let name = scope.layer.as_ref()?;
+    description.scopes.iter().find(|one| one.name == *name)
+}
+
+/// The kernel's tables that give a packet its scope. They are large, and the same as long as their generation is in force.
+pub(super) struct Classifier {
+    ports: Box<PortClasses>,
+    cells: Box<Cells>,
+    /// By family, in the order in which they are compared.
+    destinations: [Vec<Destination>; 2],
+}
+
+impl Classifier {
+    fn read(reader: &Reader<'_>) -> Result<Self> {
+        let tables = &reader.attachment.tables;
+        let head = reader.head();
+        let bank = head.generation % 2;
+        let ports = tables.port_classes.get(&bank)?;
+        let cells = tables.cells.get(&bank)?;
+        let mut destinations = [Vec::new(), Vec::new()];
+        for (family, listed) in destinations.iter_mut().enumerate() {
+            let run = (bank * 2 + family as u32) * MAX_DESTINATIONS as u32;
+            for index in 0..head.destinations[family] {
+                let entry = tables.destinations.get(&(run + index))?;
+                listed.push(entry.context("a destination is missing")?);
+            }
+        }
+        Ok(Self {
+            ports: Box::new(ports.context("the port table is missing")?),
+            cells: Box::new(cells.context("the cell table is missing")?),
+            destinations,
+        })
+    }
+}
+
+/// The scope of the packets asked about, found as the datapath finds it.
 fn classify(reader: &Reader<'_>, question: &Question) -> Result<u8> {
-    let tables = &reader.attachment.tables;
+    let tables = match reader.classifier.get() {
+        Some(tables) => tables,
+        None => {
+            let read = Classifier::read(reader)?;
+            reader.classifier.get_or_init(|| read)
+        }
+    };
     let head = reader.head();
-    let bank = head.generation % 2;
     let protocol = question.protocol.unwrap_or(6);
     let mut cell =
         u64::from(head.protocol_class[usize::from(protocol)]) * u64::from(head.protocol_stride);
     if let (Some(port), 6 | 17) = (question.port, protocol) {
-        let classes = tables
-            .port_classes
-            .get(&bank)?
-            .context("the port table is missing")?;
-        cell += u64::from(classes.class[usize::from(port)]);
+        cell += u64::from(tables.ports.class[usize::from(port)]);
     }
     if let Some(to) = question.to {
-        let (family, addr) = bytes(to);
-        let run = (bank * 2 + family as u32) * MAX_DESTINATIONS as u32;
-        for index in 0..head.destinations[family] {
-            let entry = tables
-                .destinations
-                .get(&(run + index))?
-                .context("a destination is missing")?;
-            if addr.masked(entry.mask) == entry.network {
-                cell += u64::from(entry.class) * u64::from(head.destination_stride);
-                break;
-            }
+        let (family, addr) = bytes(to.to_canonical());
+        let mut listed = tables.destinations[family].iter();
+        if let Some(found) = listed.find(|one| addr.masked(one.mask) == one.network) {
+            cell += u64::from(found.class) * u64::from(head.destination_stride);
         }
     }
-    let cells = tables
-        .cells
-        .get(&bank)?
-        .context("the cell table is missing")?;
-    Ok(cells.scope[cell as usize % MAX_CELLS])
-}
-
-/// The rule that gives an address its class now.
-pub(super) fn rule(reader: &Reader<'_>, family: usize, addr: Addr) -> Result<Option<u32>> {
-    let key = ClassKey {
-        prefix_len: CLASS_KEY_LEAD + [32, 128][family],
-        bank: (reader.head().generation % 2) as u8,
-        family: [4, 6][family],
-        reserved: [0; 2],
-        addr,
-    };
-    let Some(chain) = reader.attachment.tables.classes.get(&key)? else {
-        return Ok(None);
-    };
-    let now = reader.attachment.clock.monotonic_ns;
-    let step = chain.steps.iter().find(|step| !ended(step.until, now));
-    let nothing =
-        |step: &&throttler_common::abi::ClassStep| step.kind == Kind::Plan as u8 && step.plan == 0;
-    Ok(step.filter(|step| !nothing(step)).map(|step| step.rule))
+    Ok(tables.cells.scope[cell as usize % MAX_CELLS])
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 use throttler_common::abi::{
@@ -11,13 +12,18 @@ use throttler_common::class::{self, Kind, Word};
 
 use super::attached::Attachment;
 use super::bucket::Bucket;
+use super::generation::Generation;
 use super::names::Names;
+use super::question::Classifier;
 use super::sweep::Spot;
+use crate::compile::Clock;
 use crate::kernel::publish;
 
 pub(super) struct Reader<'a> {
     pub(super) attachment: &'a Attachment,
-    pub(super) names: Names<'a>,
+    pub(super) names: Arc<Names>,
+    pub(super) classifier: Arc<OnceLock<Classifier>>,
+    pub(super) clock: Clock,
     /// The policy was reloaded since: its trie is gone, and what slots say of their class must do.
     superseded: AtomicBool,
 }
@@ -29,9 +35,22 @@ impl<'a> Reader<'a> {
             &attachment.description,
             &attachment.generation,
         );
+        let clock = attachment.clock;
+        Self::with(attachment, Arc::new(names), Arc::default(), clock)
+    }
+
+    /// The same with names and tables that were made ready before, at another time than the attachment was opened.
+    pub(super) fn with(
+        attachment: &'a Attachment,
+        names: Arc<Names>,
+        classifier: Arc<OnceLock<Classifier>>,
+        clock: Clock,
+    ) -> Self {
         Self {
             attachment,
             names,
+            classifier,
+            clock,
             superseded: AtomicBool::new(false),
         }
     }
@@ -40,9 +59,13 @@ impl<'a> Reader<'a> {
         &self.attachment.generation.head
     }
 
+    pub(super) fn generation(&self) -> &'a Generation {
+        &self.attachment.generation
+    }
+
     /// Monotonic nanoseconds.
     pub(super) fn now(&self) -> u64 {
-        self.attachment.clock.monotonic_ns
+        self.clock.monotonic_ns
     }
 
     /// The class in force for a source (or, at full length, for an address).

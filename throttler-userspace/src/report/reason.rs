@@ -73,7 +73,7 @@ pub(super) fn reason(case: &Case<'_>, clock: Clock) -> (&'static str, String) {
         return ("unlimited", format!("{plan}, no limit holds here"));
     }
     let levels = case.bucket.limits.iter();
-    let mut levels = levels.map(|limit| (limit.described, case.bucket.level(limit)));
+    let mut levels = levels.map(|limit| (&limit.described, case.bucket.level(limit)));
     if let Some((limit, level)) = levels.find(|(_, level)| level.retry > 0) {
         let text = format!(
             "{plan}, limit {} ({} {}) is used up, {:.1} s until the next",

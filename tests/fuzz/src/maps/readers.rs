@@ -106,6 +106,7 @@ fn questions(asked: u8) -> [Question; 3] {
     let addr = |text: &str| -> IpAddr { text.parse().expect("an address") };
     let of = |text: &str, port, protocol| Question {
         addr: addr(text),
+        scope: None,
         port,
         protocol,
         to: None,

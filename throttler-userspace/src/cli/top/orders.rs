@@ -9,6 +9,7 @@ use crate::report::{self, Format, Question};
 /// What `throttler explain` says of the source's first address.
 pub(super) fn explain(common: &Common, ifaces: &[String], source: IpNet) -> Answer {
     let question = Question {
+        scope: None,
         addr: source.network(),
         port: None,
         protocol: None,

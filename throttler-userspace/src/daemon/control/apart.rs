@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
@@ -15,8 +16,9 @@ use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 
 use super::peer::Peer;
-use super::{Control, Order, Telling, bind, routes, serve};
+use super::{Control, Order, Pulse, Sources, Telling, bind, routes, serve};
 use crate::kernel::sys;
+use crate::report::Kept;
 
 /// A router, and what it needs to live.
 pub struct Apart {
@@ -150,6 +152,8 @@ fn control(runtime: &Runtime, stopped: watch::Receiver<bool>) -> Control {
         ifaces: Arc::new(["eth0".to_owned()]),
         reloaded: Arc::new(AtomicBool::new(true)),
         vitals: Arc::new([]),
+        sources: Sources::new(Kept::new(NOWHERE.as_ref(), Arc::new(["eth0".to_owned()]))),
+        pulse: Pulse::new(Duration::ZERO),
         telling: Telling::default(),
         orders,
         stopped,

@@ -1,10 +1,8 @@
 //! What can be read: the documents that the commands print, from the same maps.
 
-use std::net::IpAddr;
-
 use anyhow::{Result, anyhow};
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -15,9 +13,9 @@ use super::problem::Problem;
 use crate::cli;
 use crate::daemon::vitals;
 use crate::overrides::Kind;
-use crate::report::{self, Attachment, BucketFilter, Format, Question};
+use crate::report::{self, Attachment, BucketFilter, Format};
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 /// Prometheus' text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -92,53 +90,6 @@ async fn overrides(control: Control, which: Which, kind: Kind) -> Result<Respons
     .await
 }
 
-/// What [`Question`] asks for, beside the address.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct About {
-    iface: Option<String>,
-    port: Option<u16>,
-    proto: Option<String>,
-    to: Option<IpAddr>,
-}
-
-pub(super) async fn source(
-    State(control): State<Control>,
-    addr: Result<Path<IpAddr>, PathRejection>,
-    about: Result<Query<About>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Path(addr) = addr.map_err(|error| {
-        Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            error.body_text(),
-            "an IPv4 or IPv6 address goes here",
-        )
-    })?;
-    let help = "write `iface=NAME`, `port=NUMBER`, `proto=tcp` or `to=ADDRESS`";
-    let about = query(about, help)?;
-    let protocol = match &about.proto {
-        None => None,
-        Some(text) => Some(cli::protocol(text).map_err(|error| {
-            Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                format!("`proto`: {error}"),
-                "write `proto=tcp`",
-            )
-        })?),
-    };
-    let question = Question {
-        addr,
-        port: about.port,
-        protocol,
-        to: about.to,
-    };
-    let which = Which { iface: about.iface };
-    document(control, which, JSON, move |attached, out| {
-        report::explain(out, attached, &question, Format::Json)
-    })
-    .await
-}
-
 pub(super) async fn metrics(State(control): State<Control>) -> Result<Response, Problem> {
     let reloaded = control.reloaded.load(std::sync::atomic::Ordering::Relaxed);
     let vitals = control.vitals.clone();
@@ -150,10 +101,14 @@ pub(super) async fn metrics(State(control): State<Control>) -> Result<Response, 
     .await
 }
 
-/// 200 while the program runs on every interface of this daemon, and the latest self-check found nothing wrong.
+/// 200 while the program runs on every interface of this daemon, the latest self-check found nothing wrong, and the daemon's
+/// loop turns. A reload that takes seconds is no fault: what was in force before is, until it is done.
 pub(super) async fn health(State(control): State<Control>) -> Result<Response, Problem> {
-    let vitals = control.vitals.clone();
+    let (vitals, pulse) = (control.vitals.clone(), control.pulse.clone());
     document(control, Which::default(), JSON, move |attached, out| {
+        if let Some(fault) = pulse.fault() {
+            anyhow::bail!("{fault}");
+        }
         let faults = vitals::faults(&vitals);
         anyhow::ensure!(
             faults.is_empty(),
@@ -197,12 +152,7 @@ async fn document(
     let ifaces = match which.iface {
         None => control.ifaces.to_vec(),
         Some(iface) if control.ifaces.contains(&iface) => vec![iface],
-        Some(iface) => {
-            let ours = control.ifaces.join(", ");
-            let what = format!("this daemon does not serve `{iface}`");
-            let help = format!("it serves {ours}");
-            return Err(Problem::new(StatusCode::NOT_FOUND, what, help));
-        }
+        Some(iface) => return Err(not_served(&control, &iface)),
     };
     let written = spawn_blocking(move || {
         let attached = report::attachments_so_far(&control.bpffs, &ifaces)?;
@@ -214,4 +164,11 @@ async fn document(
         .await
         .map_err(|error| anyhow!("reading the maps: {error}"))??;
     Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
+}
+
+/// An interface that is not one of this daemon's.
+pub(super) fn not_served(control: &Control, iface: &str) -> Problem {
+    let what = format!("this daemon does not serve `{iface}`");
+    let help = format!("it serves {}", control.ifaces.join(", "));
+    Problem::new(StatusCode::NOT_FOUND, what, help)
 }

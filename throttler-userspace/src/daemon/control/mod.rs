@@ -13,6 +13,8 @@ mod overrides;
 mod peer;
 mod problem;
 mod routes;
+mod source;
+mod thread;
 mod tcp;
 mod token;
 mod unban;
@@ -35,9 +37,11 @@ pub(super) use self::listen::{Socket, bind};
 pub(super) use self::orders::Order;
 use self::peer::Peer;
 pub use self::routes::PATHS;
+pub(super) use self::source::Sources;
 pub(super) use self::tcp::{address, bind as bind_tcp};
+pub(super) use self::thread::{Listeners, start};
 pub(super) use self::token::Access;
-use super::vitals::Vitals;
+use super::vitals::{Pulse, Vitals};
 
 /// What requests are answered from.
 #[derive(Clone)]
@@ -51,6 +55,10 @@ pub(super) struct Control {
     pub(super) orders: mpsc::Sender<Order>,
     /// How enforcement does, by interface.
     pub(super) vitals: Arc<[Arc<Vitals>]>,
+    /// Interfaces that are kept open, for applications.
+    pub(super) sources: Sources,
+    /// When the daemon's loop turned last.
+    pub(super) pulse: Pulse,
     /// Events, for those who ask and those who follow.
     pub(super) telling: Telling,
     /// Ends streams.
@@ -58,7 +66,7 @@ pub(super) struct Control {
 }
 
 /// Serves the control socket until told to stop.
-pub(super) async fn serve(
+async fn serve(
     socket: Socket,
     control: Control,
     stopped: watch::Receiver<bool>,
@@ -76,7 +84,7 @@ pub(super) async fn serve(
 }
 
 /// Serves the same over TCP to whoever has the token, and the open paths to everybody. A connection is for one request.
-pub(super) async fn serve_tcp(
+async fn serve_tcp(
     listener: TcpListener,
     control: Control,
     access: Arc<Access>,

@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::Control;
 use super::problem::Problem;
-use super::{documents, events, orders, overrides, unban};
+use super::{documents, events, orders, overrides, source, unban};
 
 /// Requests are a line or two.
 const BODY: usize = 64 * 1024;
@@ -63,7 +63,7 @@ fn handlers(path: &str) -> MethodRouter<Control> {
         "/v1/counters" => get(documents::counters),
         "/v1/pause" => post(orders::pause).delete(orders::resume),
         "/v1/reload" => post(orders::reload),
-        "/v1/sources/{addr}" => get(documents::source),
+        "/v1/sources/{addr}" => get(source::source),
         "/v1/status" => get(documents::status),
         _ => MethodRouter::new(),
     }
