@@ -175,6 +175,7 @@ async fn until(then: Option<Instant>) {
 /// # Errors
 /// What keeps it from enforcing, with the exit status that fits.
 pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
+    sys::share_memory();
     logging::init(args.log_format, common);
     let read = privileges::give_up(common, &mut args)?;
     let policy = policy::load_first(&args, read, common.color.on_stderr())?;

@@ -61,9 +61,18 @@ impl<K: Record, V: Record> Map<K, V> {
     /// # Errors
     /// The kernel's.
     pub fn get(&self, key: &K) -> io::Result<Option<V>> {
+        Ok(self.get_boxed(key)?.map(|value| *value))
+    }
+
+    /// The same of a value that is too large to be handed about.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn get_boxed(&self, key: &K) -> io::Result<Option<Box<V>>> {
         self.one_value()?;
-        let mut value = Box::new([sys::zeroed::<V>()]);
-        found(sys::lookup(self.fd.as_fd(), key, &mut value[..])).map(|f| f.map(|()| value[0]))
+        let mut value = Box::new(sys::zeroed::<V>());
+        let buffer = std::slice::from_mut(&mut *value);
+        found(sys::lookup(self.fd.as_fd(), key, buffer)).map(|found| found.map(|()| value))
     }
 
     /// One element of a per-CPU map: a value for each possible CPU. Of any other map, its one value.

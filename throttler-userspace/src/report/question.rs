@@ -90,8 +90,8 @@ impl Classifier {
         let tables = &reader.attachment.tables;
         let head = reader.head();
         let bank = head.generation % 2;
-        let ports = tables.port_classes.get(&bank)?;
-        let cells = tables.cells.get(&bank)?;
+        let ports = tables.port_classes.get_boxed(&bank)?;
+        let cells = tables.cells.get_boxed(&bank)?;
         let mut destinations = [Vec::new(), Vec::new()];
         for (family, listed) in destinations.iter_mut().enumerate() {
             let run = (bank * 2 + family as u32) * MAX_DESTINATIONS as u32;
@@ -101,8 +101,8 @@ impl Classifier {
             }
         }
         Ok(Self {
-            ports: Box::new(ports.context("the port table is missing")?),
-            cells: Box::new(cells.context("the cell table is missing")?),
+            ports: ports.context("the port table is missing")?,
+            cells: cells.context("the cell table is missing")?,
             destinations,
         })
     }

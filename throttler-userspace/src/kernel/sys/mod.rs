@@ -25,7 +25,7 @@ pub use objects::{
 };
 pub use record::{Record, as_bytes, from_bytes, zeroed};
 pub use system::{
-    Ring, effective_group, effective_user, give_memory_back, interface_index, is_bpffs,
+    Ring, effective_group, effective_user, give_memory_back, share_memory, interface_index, is_bpffs,
     locked_memory, monotonic_ns, random_words, readable, tick_ns, wait_for_readers,
     wall_clock_is_set,
 };

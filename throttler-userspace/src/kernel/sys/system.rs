@@ -54,6 +54,16 @@ pub fn give_memory_back() {
     };
 }
 
+/// Has all threads allocate from one arena, before there are others: what one thread takes and another gives back is not kept
+/// for the first, and [`give_memory_back`] finds it. With other allocators than glibc's nothing happens.
+pub fn share_memory() {
+    // SAFETY: mallopt(3) takes two numbers and may be called at any time by any thread.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1)
+    };
+}
+
 /// The user that this process acts as.
 #[must_use]
 pub fn effective_user() -> u32 {
