@@ -17,6 +17,7 @@ use super::control::{self, Access, Control, Order, Socket, Telling};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::heal::SLICES;
+use super::lookout::{Lookout, News};
 use super::notify::Manager;
 use super::policy::Policy;
 use super::signals::{Signals, Told};
@@ -24,7 +25,7 @@ use super::tell::Teller;
 use super::watch::{Interfaces, Watch};
 use super::{RunArgs, vitals};
 use crate::cli::Common;
-use crate::kernel::sys;
+use crate::kernel::{monotonic, sys};
 
 /// From a publish until the memory that it took is given back: whoever asked for it has the answer by then.
 const TIDY: Duration = Duration::from_millis(500);
@@ -72,6 +73,8 @@ async fn serve_local(
     let telling = Telling::default();
     let vitals = vitals::of(&args.iface, &attached);
     let reloaded = Arc::new(AtomicBool::new(true));
+    // What outlives the daemon's tasks ends behind them.
+    let (lookout, looking) = Lookout::start(common, &args.iface, &telling, Box::new(|_| {}))?;
     let (orders, mut ordered) = mpsc::channel(1);
     let control = Control {
         bpffs: common.bpffs.clone(),
@@ -81,6 +84,7 @@ async fn serve_local(
         orders,
         vitals: Arc::clone(&vitals),
         telling: telling.clone(),
+        lookout: lookout.clone(),
         stopped: stopped.clone(),
     };
     if let Some(listener) = tcp {
@@ -106,7 +110,10 @@ async fn serve_local(
         vitals,
     };
     for one in &mut desired.attached {
-        follow(args, &mut tasks, one, &telling, &stopped)?;
+        follow(args, &mut tasks, one, &telling, &lookout, &stopped)?;
+    }
+    if let Some(one) = desired.attached.first() {
+        lookout.know(&one.book);
     }
     desired.try_out();
     sys::give_memory_back();
@@ -153,14 +160,19 @@ async fn serve_local(
                     log::info!("reloading, as asked over the control socket");
                     manager.reloading();
                     let _ = reply.send(desired.reload());
-                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &lookout, &stopped)?;
                     manager.ready(&desired);
                 }
                 Order::Confirm(reply) => {
                     let _ = reply.send(desired.confirm());
                 }
                 Order::Change(changes, reply) => {
-                    let _ = reply.send(desired.change(&changes));
+                    let before = desired.attached.first().map(|one| Rc::clone(&one.book));
+                    let changed = desired.change(&changes);
+                    if let (Some(before), true) = (before, changed.is_ok()) {
+                        lookout.ordered(News::of(&before, &changes, monotonic::now().wall));
+                    }
+                    let _ = reply.send(changed);
                 }
             },
             told = signals.next() => match told {
@@ -168,7 +180,7 @@ async fn serve_local(
                     manager.reloading();
                     // It has said in the log what failed.
                     let _ = desired.reload();
-                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &lookout, &stopped)?;
                     manager.ready(&desired);
                 }
                 Told::End(name) => {
@@ -178,7 +190,7 @@ async fn serve_local(
             },
             changed = watch.changed() => {
                 changed?;
-                come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                come(&mut interfaces, &mut desired, &mut tasks, &telling, &lookout, &stopped)?;
                 manager.status(&desired);
             }
             Some(ended) = tasks.join_next() => {
@@ -196,6 +208,8 @@ async fn serve_local(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }
+    // The maps are still there.
+    lookout.end(looking);
     desired.leave()?;
     if !confirmed {
         bail!("the start was not confirmed in time (`throttler confirm`): detached");
@@ -209,6 +223,7 @@ fn come(
     desired: &mut Desired<'_>,
     tasks: &mut JoinSet<Result<()>>,
     telling: &Telling,
+    lookout: &Lookout,
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
     for place in interfaces.look(desired) {
@@ -217,6 +232,7 @@ fn come(
             tasks,
             &mut desired.attached[place],
             telling,
+            lookout,
             stopped,
         )?;
     }
@@ -229,6 +245,7 @@ fn follow(
     tasks: &mut JoinSet<Result<()>>,
     one: &mut Attached,
     telling: &Telling,
+    lookout: &Lookout,
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
     if let Some(trace) = one.trace.take() {
@@ -237,8 +254,10 @@ fn follow(
     if !one.is_read {
         let ring = Ring::open(&one.pins)?;
         let most = args.log_events_per_second;
-        let reading = Teller::new(one, telling.clone(), most).read(ring, stopped.clone());
-        tasks.spawn_local(reading);
+        // In front of the first event.
+        lookout.follow(one.iface(), &one.names);
+        let teller = Teller::new(one, telling.clone(), most, lookout);
+        tasks.spawn_local(teller.read(ring, stopped.clone()));
         one.is_read = true;
     }
     Ok(())

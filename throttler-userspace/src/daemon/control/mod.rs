@@ -37,6 +37,7 @@ use self::peer::Peer;
 pub use self::routes::PATHS;
 pub(super) use self::tcp::{address, bind as bind_tcp};
 pub(super) use self::token::Access;
+use super::lookout::Lookout;
 use super::vitals::Vitals;
 
 /// What requests are answered from.
@@ -53,6 +54,8 @@ pub(super) struct Control {
     pub(super) vitals: Arc<[Arc<Vitals>]>,
     /// Events, for those who ask and those who follow.
     pub(super) telling: Telling,
+    /// What is worth an alert.
+    pub(super) lookout: Lookout,
     /// Ends streams.
     pub(super) stopped: watch::Receiver<bool>,
 }
