@@ -88,6 +88,14 @@ impl<K: Copy + Ord, V> Ends<K, V> {
         self.of.iter().map(|(key, (at, value))| (key, *at, value))
     }
 
+    /// Has all of them end at once.
+    pub(super) fn hasten(&mut self) {
+        for (at, _) in self.of.values_mut() {
+            *at = 0;
+        }
+        self.in_order = self.of.keys().map(|key| (0, *key)).collect();
+    }
+
     pub(super) fn clear(&mut self) {
         self.of.clear();
         self.in_order.clear();

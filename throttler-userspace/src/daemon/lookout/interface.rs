@@ -164,6 +164,7 @@ impl Interface {
             self.episode.calm(clock.monotonic_ns, view.turned_away());
             self.end_bans(clock, desk);
         }
+        self.near.recheck();
         if !self.is_loaded {
             self.is_loaded = true;
             self.load(places);

@@ -68,6 +68,11 @@ impl Near {
         self.told.put(id, 0, 0);
     }
 
+    /// The policy has changed: how each stands is looked up at once.
+    pub(super) fn recheck(&mut self) {
+        self.told.hasten();
+    }
+
     /// It goes on being used: it will be full later.
     pub(super) fn put_off(&mut self, used: &Used, now: u64) {
         self.told
