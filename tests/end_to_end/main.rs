@@ -13,6 +13,7 @@ mod exit;
 mod http;
 mod insight;
 mod interfaces;
+mod lookout;
 mod memory;
 mod million;
 mod monitoring;

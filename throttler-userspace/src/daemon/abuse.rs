@@ -3,6 +3,7 @@
 mod line;
 mod names;
 mod quota;
+mod told;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,9 @@ use throttler_common::notice::Kind;
 
 pub(super) use self::line::Line;
 use self::names::Whom;
+pub(super) use self::names::layer;
 pub(super) use self::quota::{LeftOut, Quota};
+pub(super) use self::told::{Spoken, told};
 use crate::compile::{Clock, Description};
 use crate::kernel::monotonic;
 use crate::report::{Lifted, seconds};
@@ -36,6 +39,11 @@ impl Names {
     pub(super) fn push(&mut self, description: Arc<Description>) {
         self.0.push_front(description);
         self.0.truncate(Self::KEPT);
+    }
+
+    /// The latest generation.
+    pub(super) fn newest(&self) -> Option<u32> {
+        self.0.front().map(|description| description.generation)
     }
 
     pub(super) fn of(&self, generation: u32) -> Option<&Arc<Description>> {

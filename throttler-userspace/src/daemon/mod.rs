@@ -11,6 +11,7 @@ mod keeper;
 pub mod lock;
 mod lockout;
 pub mod logging;
+mod lookout;
 mod notify;
 mod ownership;
 mod policy;

@@ -11,21 +11,22 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::RunArgs;
 use super::attachment::Attached;
 use super::confirm::Outcome;
 use super::control::{self, Access, Control, Listeners, Order, Socket, Sources, Telling};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::heal::SLICES;
+use super::lookout::{Lookout, News};
 use super::notify::Manager;
 use super::policy::Policy;
 use super::signals::{Signals, Told};
 use super::tell::Teller;
 use super::vitals::{self, Pulse};
 use super::watch::{Interfaces, Watch};
-use super::RunArgs;
 use crate::cli::Common;
-use crate::kernel::sys;
+use crate::kernel::{monotonic, sys};
 use crate::report::Kept;
 
 /// From a publish until the memory that it took is given back: whoever asked for it has the answer by then.
@@ -76,6 +77,8 @@ async fn serve_local(
     let reloaded = Arc::new(AtomicBool::new(true));
     let period = Duration::from_millis(args.check_every_ms);
     let pulse = Pulse::new(period);
+    // What outlives the daemon's tasks ends behind them.
+    let (lookout, looking) = Lookout::start(common, &args.iface, &telling, Box::new(|_| {}))?;
     let (orders, mut ordered) = mpsc::channel(1);
     let control = Control {
         bpffs: common.bpffs.clone(),
@@ -87,6 +90,7 @@ async fn serve_local(
         sources: Sources::new(Kept::new(&common.bpffs, args.iface.clone().into())),
         pulse: pulse.clone(),
         telling: telling.clone(),
+        lookout: lookout.clone(),
         stopped: stopped.clone(),
     };
     let listeners = Listeners {
@@ -105,7 +109,10 @@ async fn serve_local(
         vitals,
     };
     for one in &mut desired.attached {
-        follow(args, &mut tasks, one, &telling, &stopped)?;
+        follow(args, &mut tasks, one, &telling, &lookout, &stopped)?;
+    }
+    if let Some(one) = desired.attached.first() {
+        lookout.know(&one.book);
     }
     desired.try_out();
     sys::give_memory_back();
@@ -152,14 +159,19 @@ async fn serve_local(
                     log::info!("reloading, as asked over the control socket");
                     manager.reloading();
                     let _ = reply.send(desired.reload());
-                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &lookout, &stopped)?;
                     manager.ready(&desired);
                 }
                 Order::Confirm(reply) => {
                     let _ = reply.send(desired.confirm());
                 }
                 Order::Change(changes, reply) => {
-                    let _ = reply.send(desired.change(&changes));
+                    let before = desired.attached.first().map(|one| Rc::clone(&one.book));
+                    let changed = desired.change(&changes);
+                    if let (Some(before), true) = (before, changed.is_ok()) {
+                        lookout.ordered(News::of(&before, &changes, monotonic::now().wall));
+                    }
+                    let _ = reply.send(changed);
                 }
             },
             told = signals.next() => match told {
@@ -167,7 +179,7 @@ async fn serve_local(
                     manager.reloading();
                     // It has said in the log what failed.
                     let _ = desired.reload();
-                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &lookout, &stopped)?;
                     manager.ready(&desired);
                 }
                 Told::End(name) => {
@@ -177,7 +189,7 @@ async fn serve_local(
             },
             changed = watch.changed() => {
                 changed?;
-                come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                come(&mut interfaces, &mut desired, &mut tasks, &telling, &lookout, &stopped)?;
                 manager.status(&desired);
             }
             Some(ended) = tasks.join_next() => {
@@ -195,6 +207,8 @@ async fn serve_local(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }
+    // The maps are still there.
+    lookout.end(looking);
     desired.leave()?;
     if !confirmed {
         bail!("the start was not confirmed in time (`throttler confirm`): detached");
@@ -208,6 +222,7 @@ fn come(
     desired: &mut Desired<'_>,
     tasks: &mut JoinSet<Result<()>>,
     telling: &Telling,
+    lookout: &Lookout,
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
     for place in interfaces.look(desired) {
@@ -216,6 +231,7 @@ fn come(
             tasks,
             &mut desired.attached[place],
             telling,
+            lookout,
             stopped,
         )?;
     }
@@ -228,6 +244,7 @@ fn follow(
     tasks: &mut JoinSet<Result<()>>,
     one: &mut Attached,
     telling: &Telling,
+    lookout: &Lookout,
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
     if let Some(trace) = one.trace.take() {
@@ -236,8 +253,10 @@ fn follow(
     if !one.is_read {
         let ring = Ring::open(&one.pins)?;
         let most = args.log_events_per_second;
-        let reading = Teller::new(one, telling.clone(), most).read(ring, stopped.clone());
-        tasks.spawn_local(reading);
+        // In front of the first event.
+        lookout.follow(one.iface(), &one.names);
+        let teller = Teller::new(one, telling.clone(), most, lookout);
+        tasks.spawn_local(teller.read(ring, stopped.clone()));
         one.is_read = true;
     }
     Ok(())

@@ -13,6 +13,7 @@ use super::abuse::{self, Names, Quota};
 use super::attachment::Attached;
 use super::control::Telling;
 use super::events::Ring;
+use super::lookout::Lookout;
 use super::vitals::Vitals;
 
 /// Tells of one interface.
@@ -22,17 +23,22 @@ pub(super) struct Teller {
     telling: Telling,
     quota: Quota,
     vitals: Arc<Vitals>,
+    lookout: Lookout,
+    /// The interface's, to the lookout.
+    place: Option<usize>,
 }
 
 impl Teller {
     /// `most`: lines of a kind in a second.
-    pub(super) fn new(one: &Attached, telling: Telling, most: u64) -> Self {
+    pub(super) fn new(one: &Attached, telling: Telling, most: u64, lookout: &Lookout) -> Self {
         Self {
             iface: one.iface().to_owned(),
             names: Arc::clone(&one.names),
             telling,
             quota: Quota::new(most),
             vitals: Arc::clone(&one.vitals),
+            lookout: lookout.clone(),
+            place: lookout.place(one.iface()),
         }
     }
 
@@ -67,6 +73,9 @@ impl Teller {
             line.iter().for_each(|line| self.telling.tell(line));
         } else {
             self.vitals.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(place) = self.place {
+            self.lookout.event(place, event);
         }
     }
 

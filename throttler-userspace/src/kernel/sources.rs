@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use throttler_common::abi::{Addr, Set, SlotRecord, TableHead, WAYS, map, region};
-use throttler_common::table::{self, Place};
+use throttler_common::table::{self, Place, Way, Words as _, header, layout};
 
 use super::geometry;
 use super::map::Map;
@@ -86,6 +86,24 @@ impl Sources {
     #[must_use]
     pub fn parent(&self, family: usize, addr: &Addr, scope: u8) -> Option<SlotRecord> {
         self.get_in(region::PARENTS + family, addr, scope)
+    }
+
+    /// The way of a source (or parent prefix) of a region in a scope, to change it as the datapath does.
+    #[must_use]
+    pub fn way(&self, region: usize, addr: &Addr, scope: u8) -> Option<Way<HostWords<'_>>> {
+        let place = Place::of(&self.head, &self.head.regions[region], addr, scope);
+        let sets = place.sets.into_iter().filter_map(|set| self.set(set));
+        sets.flat_map(|set| (0..WAYS).map(move |way| (set, way)))
+            .find_map(|(set, way)| {
+                let found = set.load(layout::header(way));
+                let words =
+                    [layout::address(way, 0), layout::address(way, 1)].map(|at| set.load(at));
+                let is_theirs = (found ^ place.wanted) & header::MATCH == 0 && words == addr.words;
+                is_theirs.then_some(Way {
+                    words: set,
+                    handle: found & header::IDENTITY | way as u64,
+                })
+            })
     }
 
     fn get_in(&self, region: usize, addr: &Addr, scope: u8) -> Option<SlotRecord> {

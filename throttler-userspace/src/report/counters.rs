@@ -224,6 +224,22 @@ pub(super) fn report_with(attachment: &Attachment, entries: Entries) -> Result<I
     })
 }
 
+/// Packets of all scopes by reason.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn by_reason(attachment: &Attachment) -> Result<BTreeMap<Reason, Tally>> {
+    let mut sums: BTreeMap<Reason, Tally> = BTreeMap::new();
+    for scope in &attachment.description.scopes {
+        for (reason, tally) in users(&attachment.tables, scope.id)? {
+            let sum = sums.entry(reason).or_default();
+            sum.packets = sum.packets.saturating_add(tally.packets);
+            sum.bytes = sum.bytes.saturating_add(tally.bytes);
+        }
+    }
+    Ok(sums)
+}
+
 /// The sums alone.
 pub(super) fn totals(attachment: &Attachment) -> Result<Totals> {
     let mut totals = Totals::default();

@@ -20,6 +20,7 @@ mod kept;
 mod lift;
 mod live;
 mod load;
+mod lookout;
 mod metrics;
 mod names;
 mod output;
@@ -49,6 +50,7 @@ pub use live::{
     Counted, Interface, Live, Query, SHOWN, Snapshot, Sort, Source as LiveSource, Tallies,
 };
 pub use load::{Load, load};
+pub use lookout::{BanEnd, BanId, BucketId, Share, Standing, Used, View, clock};
 pub use metrics::{escape as label, metrics};
 pub use output::{Format, Table, harmless, json, seconds};
 pub use overrides::overrides;

@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The class of a source that has a slot. A trie that cannot be read says nothing new.
-    fn class(&self, family: usize, record: &SlotRecord) -> Word {
+    pub(super) fn class(&self, family: usize, record: &SlotRecord) -> Word {
         let kept = Word(record.class);
         if kept.holds(self.head().tag, self.now()) || self.is_known_superseded() {
             return kept;

@@ -27,6 +27,14 @@ impl Spot {
         self.identity
     }
 
+    /// A place of a set, as whoever is there now has it.
+    pub(super) fn at(index: u32, way: usize, set: &HostWords<'_>) -> Self {
+        Self {
+            way: index * WAYS as u32 + way as u32,
+            identity: identity(set.load(layout::header(way))),
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn of(way: u32, identity: u32) -> Self {
         Self { way, identity }

@@ -39,7 +39,7 @@ pub(super) fn limit(description: &Description, event: &Event) -> (String, String
     }
 }
 
-fn found<'a>(
+pub(super) fn found<'a>(
     description: &'a Description,
     event: &Event,
 ) -> Option<(&'a str, &'a LimitDescription)> {
@@ -64,7 +64,18 @@ fn found<'a>(
     Some((holder, limit))
 }
 
-fn source(description: &Description, event: &Event) -> IpNet {
+/// Identifier of the layer whose limit refused.
+pub(in crate::daemon) fn layer(description: &Description, event: &Event) -> Option<u8> {
+    if event.limit == NO_LIMIT || event.limit & LAYER_LIMIT == 0 {
+        return None;
+    }
+    let name = description.scope(event.scope)?.layer.as_ref()?;
+    let layer = description.scopes.iter().find(|scope| scope.name == *name);
+    layer.map(|layer| layer.id)
+}
+
+/// Whom it is about, as a prefix.
+pub(super) fn source(description: &Description, event: &Event) -> IpNet {
     let bytes = event.source.to_bytes();
     let v4 = event.family == 4;
     let ip = match v4 {

@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 
 use super::peer::Peer;
 use super::{Control, Order, Pulse, Sources, Telling, bind, routes, serve};
+use crate::daemon::lookout::Lookout;
 use crate::kernel::sys;
 use crate::report::Kept;
 
@@ -155,6 +156,7 @@ fn control(runtime: &Runtime, stopped: watch::Receiver<bool>) -> Control {
         sources: Sources::new(Kept::new(NOWHERE.as_ref(), Arc::new(["eth0".to_owned()]))),
         pulse: Pulse::new(Duration::ZERO),
         telling: Telling::default(),
+        lookout: Lookout::apart(&["eth0".to_owned()]),
         orders,
         stopped,
     }

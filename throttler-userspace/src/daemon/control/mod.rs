@@ -14,8 +14,8 @@ mod peer;
 mod problem;
 mod routes;
 mod source;
-mod thread;
 mod tcp;
+mod thread;
 mod token;
 mod unban;
 
@@ -41,6 +41,7 @@ pub(super) use self::source::Sources;
 pub(super) use self::tcp::{address, bind as bind_tcp};
 pub(super) use self::thread::{Listeners, start};
 pub(super) use self::token::Access;
+use super::lookout::Lookout;
 use super::vitals::{Pulse, Vitals};
 
 /// What requests are answered from.
@@ -61,16 +62,14 @@ pub(super) struct Control {
     pub(super) pulse: Pulse,
     /// Events, for those who ask and those who follow.
     pub(super) telling: Telling,
+    /// What is worth an alert.
+    pub(super) lookout: Lookout,
     /// Ends streams.
     pub(super) stopped: watch::Receiver<bool>,
 }
 
 /// Serves the control socket until told to stop.
-async fn serve(
-    socket: Socket,
-    control: Control,
-    stopped: watch::Receiver<bool>,
-) -> Result<()> {
+async fn serve(socket: Socket, control: Control, stopped: watch::Receiver<bool>) -> Result<()> {
     let listener = UnixListener::from_std(socket.listener()?)?;
     let router = routes::router(control);
     connections::serve(

@@ -97,6 +97,7 @@ fn lift(control: &Control, source: IpNet) -> Result<Vec<Of>> {
         for ban in lifted.iter().take(TOLD) {
             control.telling.tell(&abuse::lifted(iface, ban));
         }
+        control.lookout.lifted(iface, &lifted);
         if !lifted.is_empty() {
             log::info!(
                 "{iface}: took back what the datapath banned in {source}, as asked over the control socket: bans={}",
