@@ -12,6 +12,7 @@ pub mod lock;
 mod lockout;
 pub mod logging;
 mod notify;
+mod outbox;
 mod ownership;
 mod policy;
 mod privileges;
