@@ -18,6 +18,7 @@ use super::desired::Desired;
 use super::events::{self, Ring};
 use super::heal::SLICES;
 use super::notify::Manager;
+use super::outbox::Outbox;
 use super::policy::Policy;
 use super::signals::{Signals, Told};
 use super::tell::Teller;
@@ -37,6 +38,7 @@ pub(super) struct Listening {
     pub(super) tcp: Option<TcpListener>,
     pub(super) access: Arc<Access>,
     pub(super) control: Option<Socket>,
+    pub(super) outbox: Outbox,
 }
 
 pub(super) async fn serve(
@@ -66,6 +68,7 @@ async fn serve_local(
         tcp,
         access,
         control: socket,
+        outbox,
     } = listening;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -81,6 +84,7 @@ async fn serve_local(
         orders,
         vitals: Arc::clone(&vitals),
         telling: telling.clone(),
+        outbox: outbox.clone(),
         stopped: stopped.clone(),
     };
     if let Some(listener) = tcp {
@@ -102,6 +106,7 @@ async fn serve_local(
         attached,
         reloaded,
         access,
+        outbox,
         trial: None,
         vitals,
     };
@@ -196,7 +201,9 @@ async fn serve_local(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }
-    desired.leave()?;
+    let left = desired.leave();
+    desired.outbox.end().await;
+    left?;
     if !confirmed {
         bail!("the start was not confirmed in time (`throttler confirm`): detached");
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
@@ -16,6 +17,7 @@ use tower::ServiceExt as _;
 
 use super::peer::Peer;
 use super::{Control, Order, Telling, bind, routes, serve};
+use crate::daemon::outbox::Outbox;
 use crate::kernel::sys;
 
 /// A router, and what it needs to live.
@@ -151,6 +153,7 @@ fn control(runtime: &Runtime, stopped: watch::Receiver<bool>) -> Control {
         reloaded: Arc::new(AtomicBool::new(true)),
         vitals: Arc::new([]),
         telling: Telling::default(),
+        outbox: Outbox::new(Duration::from_secs(1)),
         orders,
         stopped,
     }

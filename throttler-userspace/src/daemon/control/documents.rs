@@ -141,10 +141,11 @@ pub(super) async fn source(
 
 pub(super) async fn metrics(State(control): State<Control>) -> Result<Response, Problem> {
     let reloaded = control.reloaded.load(std::sync::atomic::Ordering::Relaxed);
-    let vitals = control.vitals.clone();
+    let (vitals, outbox) = (control.vitals.clone(), control.outbox.clone());
     document(control, Which::default(), METRICS, move |attached, out| {
         out.extend(report::metrics(attached, reloaded)?.into_bytes());
         out.extend(vitals::metrics(&vitals).into_bytes());
+        out.extend(outbox.metrics().into_bytes());
         Ok(())
     })
     .await

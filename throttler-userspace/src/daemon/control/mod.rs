@@ -8,6 +8,7 @@ mod documents;
 mod events;
 mod guard;
 mod listen;
+mod notify;
 mod orders;
 mod overrides;
 mod peer;
@@ -37,6 +38,7 @@ use self::peer::Peer;
 pub use self::routes::PATHS;
 pub(super) use self::tcp::{address, bind as bind_tcp};
 pub(super) use self::token::Access;
+use super::outbox::Outbox;
 use super::vitals::Vitals;
 
 /// What requests are answered from.
@@ -53,6 +55,8 @@ pub(super) struct Control {
     pub(super) vitals: Arc<[Arc<Vitals>]>,
     /// Events, for those who ask and those who follow.
     pub(super) telling: Telling,
+    /// Where alerts go.
+    pub(super) outbox: Outbox,
     /// Ends streams.
     pub(super) stopped: watch::Receiver<bool>,
 }

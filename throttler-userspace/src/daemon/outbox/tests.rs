@@ -1,0 +1,1 @@
+//! Deliveries in time that passes when nothing else happens.
