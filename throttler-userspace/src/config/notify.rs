@@ -18,6 +18,8 @@ use crate::alert::Kind;
 
 /// Each has a task and a queue.
 const MOST: usize = 16;
+/// Entries of a list: each is compared with every alert.
+const MOST_LISTED: usize = 256;
 /// Longest names of interfaces: IFNAMSIZ without the end.
 const LONGEST_IFACE: usize = 15;
 /// What a request has already, and what would have it read as another.
@@ -63,6 +65,9 @@ pub(crate) fn notify(raw: &[RawNotify], config: &Config, findings: &mut Findings
             );
             continue;
         }
+        if !is_short(raw, findings) {
+            continue;
+        }
         let file = findings.file();
         let origin = format!("{}:{}", file.name, file.line(raw.span.start));
         let to = destination(raw, findings);
@@ -85,6 +90,31 @@ pub(crate) fn notify(raw: &[RawNotify], config: &Config, findings: &mut Findings
         }
     }
     all
+}
+
+/// Whether no list of it is too long.
+fn is_short(raw: &RawNotify, findings: &mut Findings) -> bool {
+    let lists = [
+        &raw.events,
+        &raw.scopes,
+        &raw.plans,
+        &raw.sources,
+        &raw.limits,
+        &raw.ifaces,
+    ];
+    let lists = lists.into_iter().flatten();
+    let lists = lists.chain(raw.exec.as_ref().map(Spanned::get_ref));
+    let entries = lists.filter_map(|list| list.get(MOST_LISTED).map(Spanned::span));
+    let header = raw.headers.get(MOST_LISTED).map(|(name, _)| name.span());
+    let excess: Vec<_> = entries.chain(header).collect();
+    for span in &excess {
+        findings.error(
+            span.clone(),
+            format!("more than {MOST_LISTED} entries in a list of a notify"),
+            "leave the filter out, and choose where the alerts arrive",
+        );
+    }
+    excess.is_empty()
 }
 
 fn destination(raw: &RawNotify, findings: &mut Findings) -> Option<Destination> {
