@@ -352,3 +352,31 @@ fn a_test_says_what_came_of_it() {
         "{unknown:?}"
     );
 }
+
+#[test]
+fn who_was_told_before_a_trial_is_told_after_it() {
+    let mut site = Site::start(
+        "told-back",
+        FIVE_A_DAY,
+        &[SOON[0], SOON[1], "--confirm", "5s"],
+    );
+    site.cli_ok(&["confirm"]);
+    let (before, on_trial) = (Receiver::start(&site, GOOD), Receiver::start(&site, GOOD));
+    tell(&mut site, &webhook(&before, ""));
+    site.cli_ok(&["confirm"]);
+    tell(&mut site, &webhook(&on_trial, ""));
+    fail(&mut site, "first");
+    assert!(on_trial.next().was_good());
+    site.daemon
+        .wait_stderr(0, "rolled back", crate::site::LONG)
+        .expect("a word");
+    fail(&mut site, "second");
+    let request = before.next();
+    assert!(
+        request.json()["alerts"][0]["text"]
+            .to_string()
+            .contains("`second`"),
+        "{request:?}"
+    );
+    assert!(on_trial.rest().is_empty());
+}

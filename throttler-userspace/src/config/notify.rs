@@ -1,5 +1,6 @@
 //! `[[notify]]`: who is told of what, and how.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -157,7 +158,13 @@ fn destination(raw: &RawNotify, findings: &mut Findings) -> Option<Destination> 
 fn webhook(raw: &RawNotify, url: &Spanned<RawText>, findings: &mut Findings) -> Option<Webhook> {
     let url = match url.get_ref() {
         RawText::Literal(text) => match parse_url(text) {
-            Ok(_) => Some(Told::Literal(text.clone())),
+            Ok(parsed) => {
+                if parsed.scheme() == "http" && !is_local(&parsed) {
+                    let text = "`webhook` is `http`: whoever is on the way reads the alerts, and the headers";
+                    findings.warn(url.span(), text);
+                }
+                Some(Told::Literal(text.clone()))
+            }
             Err((message, help)) => {
                 findings.error(url.span(), message, help);
                 None
@@ -205,6 +212,13 @@ pub(crate) fn parse_url(text: &str) -> Result<Url, (String, String)> {
         ));
     }
     Ok(url)
+}
+
+/// Whether it leads to this host.
+fn is_local(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn headers(raw: &RawNotify, findings: &mut Findings) -> Vec<(String, Told)> {

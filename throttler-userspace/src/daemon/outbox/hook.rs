@@ -55,6 +55,10 @@ pub(super) async fn run(
         .spawn()
         .map_err(|error| Failure::new(Kind::Unreachable, format!("cannot start it: {error}")))?;
     let group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
+    if let Some(id) = child.id() {
+        // When memory is short, the daemon is to be spared, not what it starts. To be spared less needs no privilege.
+        let _ = std::fs::write(format!("/proc/{id}/oom_score_adj"), "0");
+    }
     let input = child.stdin.take();
     let (output, errors) = (child.stdout.take(), child.stderr.take());
     let reading = tokio::spawn(async { tokio::join!(read(output), read(errors)) });
@@ -64,7 +68,7 @@ pub(super) async fn run(
         reading.abort();
         return Err(failed("killed: not done within the `timeout`".to_owned()));
     };
-    group.is_over();
+    group.forget();
     let abort = reading.abort_handle();
     let (output, errors) = match timeout(REST, reading).await {
         Ok(Ok(both)) => both,
@@ -95,7 +99,7 @@ struct Group(Option<Pid>);
 
 impl Group {
     /// The command was waited for, so its number may be another's.
-    fn is_over(mut self) {
+    fn forget(mut self) {
         self.0 = None;
     }
 }

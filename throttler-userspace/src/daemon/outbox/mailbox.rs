@@ -76,7 +76,9 @@ impl Mailbox {
 
     /// Takes a batch out.
     pub(super) fn take(&self, most: usize) -> Taken {
-        let taken = self.queue().take(most);
+        // Under the lock, so that whoever counts finds them either there or here.
+        let mut queue = self.queue();
+        let taken = queue.take(most);
         let count = taken.alerts.len() as u64;
         self.counts.in_hand.store(count, Ordering::Relaxed);
         taken
@@ -102,7 +104,8 @@ impl Mailbox {
 
     /// All that are not delivered.
     pub(super) fn left(&self) -> u64 {
-        self.queue().len() as u64 + self.counts.in_hand.load(Ordering::Relaxed)
+        let queue = self.queue();
+        queue.len() as u64 + self.counts.in_hand.load(Ordering::Relaxed)
     }
 
     /// Counts what will not be delivered any more.

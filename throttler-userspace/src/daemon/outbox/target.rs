@@ -1,5 +1,6 @@
 //! A `[[notify]]` with its secrets read: all that a delivery needs.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub(in crate::daemon) struct Target {
 /// Who is told.
 #[derive(PartialEq)]
 pub(super) enum To {
-    Webhook(Webhook),
+    Webhook(Box<Webhook>),
     Exec(Vec<String>),
 }
 
@@ -100,19 +101,19 @@ pub(in crate::daemon) fn prepare(all: &[Notify]) -> Result<Vec<Arc<Target>>> {
 /// What would be wrong with a `[[notify]]`, and what is unwise about it, where this process is the daemon.
 pub(crate) fn faults(notify: &Notify) -> Vec<String> {
     let mut faults: Vec<String> = target(notify).err().into_iter().collect();
-    faults.extend(open(notify));
+    faults.extend(unwise(notify));
     faults
 }
 
 fn target(notify: &Notify) -> Result<Target, String> {
     let to = match &notify.to {
         Destination::Exec(words) => To::Exec(words.clone()),
-        Destination::Webhook(webhook) => To::Webhook(Webhook {
+        Destination::Webhook(webhook) => To::Webhook(Box::new(Webhook {
             url: url(&webhook.url)?,
             key: webhook.secret.as_ref().map(kept).transpose()?,
             headers: headers(&webhook.headers)?,
             authorities: webhook.ca_file.as_deref().map(authorities).transpose()?,
-        }),
+        })),
     };
     Ok(Target {
         name: notify.name.clone(),
@@ -125,18 +126,25 @@ fn target(notify: &Notify) -> Result<Target, String> {
     })
 }
 
-/// Says which secrets everybody on this host may read.
+/// Says in the log which secrets everybody on this host may read, and which commands are not there.
 pub(in crate::daemon) fn warn(all: &[Notify]) {
     for notify in all {
-        for warning in open(notify) {
+        for warning in unwise(notify) {
             log::warn!("{}: notify `{}`: {warning}", notify.origin, notify.name);
         }
     }
 }
 
-fn open(notify: &Notify) -> Vec<String> {
-    let Destination::Webhook(webhook) = &notify.to else {
-        return Vec::new();
+fn unwise(notify: &Notify) -> Vec<String> {
+    let webhook = match &notify.to {
+        Destination::Webhook(webhook) => webhook,
+        Destination::Exec(words) => {
+            return words
+                .first()
+                .and_then(|word| missing(word))
+                .into_iter()
+                .collect();
+        }
     };
     let of = |told: &Told| match told {
         Told::Kept(at) => Some(at.clone()),
@@ -154,6 +162,15 @@ fn open(notify: &Notify) -> Vec<String> {
             format!("everybody on this host may read {path}: `chmod o= {path}`")
         })
         .collect()
+}
+
+/// Why a program cannot be started. It may come later, as a mounted directory does.
+fn missing(program: &str) -> Option<String> {
+    match std::fs::metadata(program) {
+        Ok(there) if there.is_file() && there.mode() & 0o111 != 0 => None,
+        Ok(_) => Some(format!("{program} is no program: `chmod +x {program}`")),
+        Err(error) => Some(format!("{program}: {error}")),
+    }
 }
 
 /// With the mend, where it is that the daemon may not.
