@@ -8,7 +8,7 @@ use crate::said::{binary, clean, root, run, say};
 const UNKNOWN: &str = "zzzzzzzzzzzz";
 
 /// Sections of throttler.toml(5), with a policy that has an entry in the section's table in the place of `%`.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 13] = [
     ("TOP LEVEL", "%"),
     ("[throttler]", "[throttler]\n%"),
     (
@@ -35,6 +35,11 @@ const TABLES: [(&str, &str); 11] = [
         "widen_after",
         "[abuse.ban_after]\nrefusals = 1\nwithin = \"1s\"\n[abuse.widen_after]\nwithin = \"1s\"\n%",
     ),
+    (
+        "[[notify]]",
+        "[[notify]]\nwebhook = \"http://127.0.0.1\"\n%",
+    ),
+    ("batch", "[[notify]]\nexec = [\"/bin/true\"]\nbatch = { % }"),
 ];
 
 fn errors(policy: &str) -> Vec<(String, String)> {
@@ -134,7 +139,7 @@ fn documented_ranges_are_the_parsers() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 5, "all integers of the policy");
+    assert_eq!(checked, 7, "all integers of the policy");
 }
 
 /// Everything that a manual page may be called.

@@ -22,6 +22,7 @@ mod odd_frames;
 #[path = "../harness/offered.rs"]
 mod offered;
 mod openapi;
+mod outbox;
 mod overrides;
 mod refusals;
 mod reload;

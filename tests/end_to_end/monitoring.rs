@@ -57,7 +57,8 @@ fn labels(braces: &str) -> Vec<(String, String)> {
 
 #[test]
 fn what_is_shipped_asks_for_what_is_exported() {
-    let site = Site::start("monitoring", FIVE_A_DAY, &[]);
+    let notify = "[[notify]]\nname = \"ops\"\nexec = [\"/bin/true\"]\n";
+    let site = Site::start("monitoring", &format!("{FIVE_A_DAY}{notify}"), &[]);
     assert_eq!(site.offer(address("192.0.2.1"), 7), 5);
     let mut exported: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let text = ask(&site, "GET /metrics", "").body;

@@ -43,6 +43,10 @@ fn rewritten(config: &Config) {
             .iter_mut()
             .for_each(|rule| rule.origin.clear());
         config
+            .notify
+            .iter_mut()
+            .for_each(|notify| notify.origin.clear());
+        config
     };
     let text = config.to_toml();
     let again = config::parse("again.toml", &text, Path::new("/nowhere"), clock().wall);

@@ -10,6 +10,7 @@ use super::Common;
 use super::failure::{Failure, Status};
 use crate::compile::{self, Description, LimitDescription, ScopeKind};
 use crate::config;
+use crate::daemon::outbox;
 use crate::kernel::monotonic;
 use crate::kernel::tables::Tables;
 use crate::report::Table;
@@ -39,6 +40,11 @@ pub(super) fn check(common: &Common, args: &CheckArgs) -> Result<()> {
         .map_err(|error| bad(error.render(common.color.on_stderr()).trim_end().to_owned()))?;
     for warning in &config.warnings {
         eprintln!("{warning}");
+    }
+    for notify in &config.notify {
+        for fault in outbox::faults(notify) {
+            eprintln!("{}: notify `{}`: {fault}", notify.origin, notify.name);
+        }
     }
     let policy = compile::compile(&config, None, monotonic::now())
         .map_err(|error| bad(format!("{}: {error}", args.file.display())))?;
@@ -76,6 +82,9 @@ pub(super) fn check(common: &Common, args: &CheckArgs) -> Result<()> {
     match &description.abuse {
         Some(abuse) => writeln!(out, "bans: {abuse}")?,
         None => writeln!(out, "bans: by hand alone")?,
+    }
+    for notify in &config.notify {
+        writeln!(out, "notify: {}", outbox::described(notify))?;
     }
     writeln!(
         out,

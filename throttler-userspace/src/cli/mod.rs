@@ -10,6 +10,7 @@ mod events;
 mod explain;
 pub mod failure;
 mod man;
+mod notify;
 mod overrides;
 mod pause;
 mod reload;
@@ -112,6 +113,9 @@ pub enum Command {
     Confirm,
     /// Print the latest abuse events, or all as they come
     Events(events::EventsArgs),
+    /// Try those whom the policy's [[notify]] names
+    #[command(subcommand)]
+    Notify(notify::Notify),
     /// Ban sources, and see who is banned
     #[command(subcommand)]
     Ban(overrides::Ban),
@@ -164,6 +168,7 @@ impl Cli {
                     Command::Reload => reload::reload(&self.common),
                     Command::Confirm => confirm::confirm(&self.common),
                     Command::Events(args) => events::events(&self.common, &args),
+                    Command::Notify(command) => notify::notify(&self.common, &command),
                     Command::Ban(command) => overrides::ban(&self.common, &command),
                     Command::Exempt(command) => overrides::exempt(&self.common, &command),
                     Command::Bind(args) => overrides::bind(&self.common, &args),

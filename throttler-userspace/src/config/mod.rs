@@ -13,6 +13,7 @@ mod layers;
 mod limits;
 mod model;
 mod names;
+mod notify;
 mod overlap;
 mod plans;
 mod protected;
@@ -21,6 +22,7 @@ mod rate;
 mod raw;
 mod raw_abuse;
 mod raw_limits;
+mod raw_notify;
 mod raw_scopes;
 mod raw_sources;
 mod render;
@@ -46,9 +48,11 @@ pub use cidr::parse_cidr;
 pub use diagnostic::{ConfigError, Diagnostic};
 pub use grammar::{GrammarError, parse_duration};
 pub use model::{
-    Abuse, BanAfter, By, Class, Config, Layer, Limit, Match, Plan, PlanLimit, PlanScope, PortRange,
-    Protocol, Scope, SourceRule, WidenAfter,
+    Abuse, BanAfter, By, Class, Config, Destination, Interest, Layer, Limit, Match, Notify, Plan,
+    PlanLimit, PlanScope, PortRange, Protocol, Scope, SecretRef, SourceRule, Told, Webhook,
+    WidenAfter,
 };
+pub(crate) use notify::parse_url;
 pub use rate::Rate;
 pub use share::{Part, split};
 pub use words::{Mode, OnExit, Unit};
@@ -143,14 +147,16 @@ fn validate(
         .abuse
         .as_ref()
         .and_then(|raw| abuse::abuse(raw, &settings, findings));
-    Config {
+    let mut config = Config {
         scopes,
         layers,
         plans,
         sources,
         abuse,
         ..empty(&settings)
-    }
+    };
+    config.notify = notify::notify(&raw.notify, &config, findings);
+    config
 }
 
 fn empty(settings: &settings::Settings) -> Config {
@@ -165,6 +171,7 @@ fn empty(settings: &settings::Settings) -> Config {
         plans: Vec::new(),
         sources: Vec::new(),
         abuse: None,
+        notify: Vec::new(),
         warnings: Vec::new(),
     }
 }

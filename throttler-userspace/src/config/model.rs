@@ -1,11 +1,13 @@
 //! The validated policy. Whoever holds a [`Config`] need not check anything again.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::rate::Rate;
 use super::words::{Mode, OnExit, Unit};
+use crate::alert::Kind;
 
 /// A policy file that holds together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Config {
     pub sources: Vec<SourceRule>,
     /// When the datapath bans by itself; `None` means never.
     pub abuse: Option<Abuse>,
+    /// Who is told of what, in file order; at most 16.
+    pub notify: Vec<Notify>,
     /// Rendered, one line each, with file and line.
     pub warnings: Vec<String>,
 }
@@ -211,4 +215,82 @@ pub struct WidenAfter {
     pub sources: u32,
     /// Up to 366 days.
     pub within: Duration,
+}
+
+/// Who is told of what, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notify {
+    /// 1..=31 characters of `[a-z0-9_-]`, beginning with a letter; unique.
+    pub name: String,
+    /// Who is told.
+    pub to: Destination,
+    /// Of what.
+    pub wants: Interest,
+    /// Alerts of a batch, 1..=1000.
+    pub most: u32,
+    /// How long a batch waits for more of them: 1 s to 1 h.
+    pub within: Duration,
+    /// For one attempt, all included: 1 s to 5 min.
+    pub timeout: Duration,
+    /// For a batch, where who is told answers that it failed: 1..=1000.
+    pub attempts: u32,
+    /// Where it stands: `throttler.toml:41`.
+    pub origin: String,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// By an HTTP request.
+    Webhook(Webhook),
+    /// A program with its arguments; the first is an absolute path.
+    Exec(Vec<String>),
+}
+
+/// Where to post, and what beside the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// If it stands here, one that [`super::load`] has found good.
+    pub url: Told,
+    /// The key of the signature, if there is to be one.
+    pub secret: Option<SecretRef>,
+    /// More headers, with what they say.
+    pub headers: Vec<(String, Told)>,
+    /// PEM file of authorities that are trusted beside the system's; an absolute path.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A text of the policy, or where it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// It stands in the policy.
+    Literal(String),
+    /// It does not.
+    Kept(SecretRef),
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    /// In a file, by its absolute path; a line feed at its end is no part of it.
+    File(PathBuf),
+    /// In a variable of the daemon's environment.
+    Env(String),
+}
+
+/// What somebody wants to hear of. An empty filter is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interest {
+    /// At least one, in the order of [`Kind::ALL`].
+    pub events: Vec<Kind>,
+    /// Scopes and layers by name.
+    pub scopes: Vec<String>,
+    /// Plans by name.
+    pub plans: Vec<String>,
+    /// As in the abuse log: `NAME`, `LAYER.NAME` or `global.NAME`.
+    pub limits: Vec<String>,
+    /// Without host bits.
+    pub sources: Vec<IpNet>,
+    /// By name.
+    pub ifaces: Vec<String>,
 }

@@ -4,7 +4,8 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use super::model::{
-    Abuse, Class, Config, Limit, Match, Plan, PlanLimit, PlanScope, Scope, SourceRule,
+    Abuse, Class, Config, Destination, Limit, Match, Notify, Plan, PlanLimit, PlanScope, Scope,
+    SecretRef, SourceRule, Told,
 };
 
 impl Config {
@@ -34,7 +35,8 @@ impl Display for Toml<'_> {
         }
         config.plans.iter().try_for_each(|one| plan(f, one))?;
         config.sources.iter().try_for_each(|one| source(f, one))?;
-        config.abuse.iter().try_for_each(|one| abuse(f, one))
+        config.abuse.iter().try_for_each(|one| abuse(f, one))?;
+        config.notify.iter().try_for_each(|one| notify(f, one))
     }
 }
 
@@ -157,6 +159,61 @@ fn abuse(f: &mut Formatter<'_>, abuse: &Abuse) -> fmt::Result {
     }
     writeln!(f, "ban_for = {}", seconds(abuse.ban_for))?;
     writeln!(f, "ban_max = {}", seconds(abuse.ban_max))
+}
+
+/// Where secrets are kept, never what they are.
+fn notify(f: &mut Formatter<'_>, notify: &Notify) -> fmt::Result {
+    writeln!(f, "\n[[notify]]")?;
+    writeln!(f, "name = {}", quoted(&notify.name))?;
+    let wants = &notify.wants;
+    let events: Vec<&str> = wants.events.iter().map(|kind| kind.as_str()).collect();
+    for (key, all) in [
+        ("events", list(&events)),
+        ("scopes", list(&wants.scopes)),
+        ("plans", list(&wants.plans)),
+        ("limits", list(&wants.limits)),
+        ("sources", list(&wants.sources)),
+        ("ifaces", list(&wants.ifaces)),
+    ] {
+        if all != "[]" {
+            writeln!(f, "{key} = {all}")?;
+        }
+    }
+    let within = seconds(notify.within);
+    writeln!(f, "batch = {{ most = {}, within = {within} }}", notify.most)?;
+    writeln!(f, "timeout = {}", seconds(notify.timeout))?;
+    writeln!(f, "attempts = {}", notify.attempts)?;
+    let webhook = match &notify.to {
+        Destination::Exec(words) => return writeln!(f, "exec = {}", list(words)),
+        Destination::Webhook(webhook) => webhook,
+    };
+    writeln!(f, "webhook = {}", told(&webhook.url))?;
+    if let Some(secret) = &webhook.secret {
+        writeln!(f, "secret = {}", reference(secret))?;
+    }
+    if let Some(file) = &webhook.ca_file {
+        writeln!(f, "ca_file = {}", quoted(&file.to_string_lossy()))?;
+    }
+    if webhook.headers.is_empty() {
+        return Ok(());
+    }
+    let header = |(name, value): &(String, Told)| format!("{} = {}", quoted(name), told(value));
+    let headers: Vec<String> = webhook.headers.iter().map(header).collect();
+    writeln!(f, "headers = {{ {} }}", headers.join(", "))
+}
+
+fn told(told: &Told) -> String {
+    match told {
+        Told::Literal(text) => quoted(text),
+        Told::Kept(secret) => reference(secret),
+    }
+}
+
+fn reference(secret: &SecretRef) -> String {
+    match secret {
+        SecretRef::File(path) => format!("{{ file = {} }}", quoted(&path.to_string_lossy())),
+        SecretRef::Env(name) => format!("{{ env = {} }}", quoted(name)),
+    }
 }
 
 /// The grammar has whole seconds alone.

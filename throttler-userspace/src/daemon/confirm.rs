@@ -15,7 +15,7 @@ use anyhow::Result;
 use super::RunArgs;
 use super::attachment::Attached;
 use super::desired::{Desired, InForce};
-use super::record;
+use super::{outbox, record};
 use crate::cli::failure::{Failure, Status};
 use crate::config::OnExit;
 
@@ -186,12 +186,26 @@ impl Desired<'_> {
         {
             self.policy = Some(Rc::clone(first));
         }
+        self.tell_as_before();
         if failed {
             self.trial = Some(Trial {
                 until: Instant::now() + AGAIN,
             });
         }
         Outcome::Goes(gone)
+    }
+
+    /// Whoever was told before is told again, of what is in force on the first interface.
+    fn tell_as_before(&self) {
+        let Some(one) = self.attached.first() else {
+            return;
+        };
+        let set = outbox::prepare(&one.policy.config.notify);
+        if let Err(error) = set.and_then(|targets| self.outbox.set(targets)) {
+            log::error!(
+                "rolling back: {error:#}: [[notify]] stays as in the policy that was on trial"
+            );
+        }
     }
 
     /// Leaves every interface as it is to be without a daemon.

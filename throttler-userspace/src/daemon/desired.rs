@@ -6,15 +6,18 @@ use std::sync::{Arc, PoisonError};
 
 use anyhow::{Context as _, Result};
 use ipnet::IpNet;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::attachment::{self, Attached};
 use super::confirm::Trial;
 use super::control::Access;
+use super::outbox::{self, Outbox};
 use super::policy::{self, Policy};
 use super::together::together;
 use super::vitals::Vitals;
 use super::{RunArgs, record};
+use crate::alert::{self, Alert};
 use crate::cli::Common;
 use crate::cli::failure::{Failure, Status};
 use crate::kernel::{geometry, monotonic};
@@ -32,6 +35,8 @@ pub(super) struct Desired<'a> {
     pub(super) reloaded: Arc<AtomicBool>,
     /// The token of the TCP listener.
     pub(super) access: Arc<Access>,
+    /// Where alerts go.
+    pub(super) outbox: Outbox,
     /// What awaits a confirmation.
     pub(super) trial: Option<Trial>,
     /// How each interface does, also one that has not come yet.
@@ -70,14 +75,24 @@ impl Desired<'_> {
     pub(super) fn reload(&mut self) -> Result<Vec<InForce>> {
         let result = self.reload_all();
         self.reloaded.store(result.is_ok(), Ordering::Relaxed);
+        if let Err(error) = &result {
+            let why = in_short(&format!("{error:#}"));
+            let text = format!("a reload failed, the policy before stays in force: {why}");
+            let alert = Alert::new(alert::Kind::ReloadFailed, Timestamp::now(), text);
+            self.outbox.tell(alert);
+        }
         result
     }
 
     fn reload_all(&mut self) -> Result<Vec<InForce>> {
         let token = self.access.read_again();
         let read = token.and_then(|()| policy::load(self.args, self.common.color.on_stderr()));
-        let fresh = match read {
-            Ok(fresh) => fresh,
+        let prepared = read.and_then(|fresh| {
+            let targets = outbox::prepare(&fresh.config.notify)?;
+            Ok((fresh, targets))
+        });
+        let (fresh, targets) = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => {
                 for one in &mut self.attached {
                     refused(one, &error);
@@ -108,6 +123,10 @@ impl Desired<'_> {
                 one.keeper.reloaded(Some(&error));
             }
             return Err(error);
+        }
+        outbox::warn(&fresh.config.notify);
+        if let Err(error) = self.outbox.set(targets) {
+            log::error!("{error:#}: whom [[notify]] names is not told");
         }
         self.policy = Some(fresh);
         self.try_out();
@@ -272,6 +291,19 @@ fn replace(one: &mut Attached, book: &Rc<Book>, args: &RunArgs, common: &Common)
         return Err(error);
     }
     Ok(())
+}
+
+/// What is wrong and where, of an error that may show whole lines of the policy, with colours for a terminal.
+fn in_short(error: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = error;
+    while let Some((before, code)) = rest.split_once('\u{1b}') {
+        plain += before;
+        rest = code.split_once('m').map_or("", |(_, rest)| rest);
+    }
+    plain += rest;
+    let lines: Vec<&str> = plain.lines().map(str::trim).take(3).collect();
+    lines.join(" ")
 }
 
 fn refused(one: &mut Attached, error: &anyhow::Error) {

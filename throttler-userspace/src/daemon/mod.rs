@@ -13,6 +13,7 @@ mod lockout;
 pub mod logging;
 mod lookout;
 mod notify;
+pub(crate) mod outbox;
 mod ownership;
 mod policy;
 mod privileges;
@@ -36,6 +37,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
 use self::control::Access;
+use self::outbox::Outbox;
 use self::serve::Listening;
 use self::signals::Signals;
 use self::watch::{Interfaces, Watch};
@@ -100,6 +102,9 @@ pub struct RunArgs {
     /// Milliseconds between two self-checks; for tests
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..), hide = true)]
     pub check_every_ms: u64,
+    /// Milliseconds that bound the wait after a first failed notification; for tests
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=60_000), hide = true)]
+    pub notify_again_ms: u64,
     /// Serve Prometheus metrics at `http://ADDR/metrics`; a port alone is of 127.0.0.1
     #[arg(long, env = "THROTTLER_METRICS_LISTEN", value_parser = control::address, value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
@@ -180,6 +185,9 @@ pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
     logging::init(args.log_format, common);
     let read = privileges::give_up(common, &mut args)?;
     let policy = policy::load_first(&args, read, common.color.on_stderr())?;
+    // Before anything is attached: a secret that is not where the policy says.
+    let targets = outbox::prepare(&policy.config.notify)?;
+    outbox::warn(&policy.config.notify);
     checks::privilege("run")?;
     checks::bpffs(&common.bpffs)?;
     // Before anything is made: a name that does not exist.
@@ -206,8 +214,11 @@ pub fn run(common: &Common, mut args: RunArgs) -> Result<()> {
         let _context = runtime.enter();
         (Signals::listen()?, Watch::listen()?)
     };
+    let outbox = Outbox::new(Duration::from_millis(args.notify_again_ms));
     let attached = attachment::attach_all(&present, common, &args, &policy)?;
+    outbox.set(targets)?;
     let listening = Listening {
+        outbox,
         signals,
         watch,
         interfaces: Interfaces::new(&common.bpffs, &args.iface),

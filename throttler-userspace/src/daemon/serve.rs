@@ -20,6 +20,7 @@ use super::events::{self, Ring};
 use super::heal::SLICES;
 use super::lookout::{Lookout, News};
 use super::notify::Manager;
+use super::outbox::Outbox;
 use super::policy::Policy;
 use super::signals::{Signals, Told};
 use super::tell::Teller;
@@ -40,6 +41,7 @@ pub(super) struct Listening {
     pub(super) tcp: Option<TcpListener>,
     pub(super) access: Arc<Access>,
     pub(super) control: Option<Socket>,
+    pub(super) outbox: Outbox,
 }
 
 pub(super) async fn serve(
@@ -69,6 +71,7 @@ async fn serve_local(
         tcp,
         access,
         control: socket,
+        outbox,
     } = listening;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -78,7 +81,9 @@ async fn serve_local(
     let period = Duration::from_millis(args.check_every_ms);
     let pulse = Pulse::new(period);
     // What outlives the daemon's tasks ends behind them.
-    let (lookout, looking) = Lookout::start(common, &args.iface, &telling, Box::new(|_| {}))?;
+    let told = outbox.clone();
+    let sink = Box::new(move |alert| told.tell(alert));
+    let (lookout, looking) = Lookout::start(common, &args.iface, &telling, sink)?;
     let (orders, mut ordered) = mpsc::channel(1);
     let control = Control {
         bpffs: common.bpffs.clone(),
@@ -91,6 +96,7 @@ async fn serve_local(
         pulse: pulse.clone(),
         telling: telling.clone(),
         lookout: lookout.clone(),
+        outbox: outbox.clone(),
         stopped: stopped.clone(),
     };
     let listeners = Listeners {
@@ -105,6 +111,7 @@ async fn serve_local(
         attached,
         reloaded,
         access,
+        outbox,
         trial: None,
         vitals,
     };
@@ -209,7 +216,9 @@ async fn serve_local(
     }
     // The maps are still there.
     lookout.end(looking);
-    desired.leave()?;
+    let left = desired.leave();
+    desired.outbox.end().await;
+    left?;
     if !confirmed {
         bail!("the start was not confirmed in time (`throttler confirm`): detached");
     }

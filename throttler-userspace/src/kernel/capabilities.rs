@@ -76,6 +76,21 @@ pub fn give_up(user: Option<&User>, group: Option<u32>) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives up all that this thread has, for good and for all that it starts: `no_new_privs`, which [`give_up`] has set, keeps
+/// programs from gaining any, also root's.
+///
+/// # Errors
+/// The kernel's.
+pub fn give_up_all() -> io::Result<()> {
+    let none = CapabilitySet::empty();
+    let sets = CapabilitySets {
+        effective: none,
+        permitted: none,
+        inheritable: none,
+    };
+    Ok(thread::set_capabilities(None, sets)?)
+}
+
 /// Of what a process has. A container that was granted CAP_SYS_ADMIN instead of the newer ones keeps that.
 fn kept(permitted: CapabilitySet) -> CapabilitySet {
     let kept = permitted & NEEDED;

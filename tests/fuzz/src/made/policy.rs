@@ -53,12 +53,13 @@ impl Choices<'_> {
     }
 
     fn part(&mut self) -> String {
-        match self.below(11) {
+        match self.below(12) {
             0..=3 => self.scope(),
             4 => self.layer(),
             5 | 6 => self.plan(),
             7..=9 => self.source(),
-            _ => self.abuse(),
+            10 => self.abuse(),
+            _ => self.notify(),
         }
     }
 
@@ -191,6 +192,52 @@ impl Choices<'_> {
             if !self.one_in(3) {
                 let _ = writeln!(text, "{key} = {}", self.text(DURATIONS));
             }
+        }
+        text
+    }
+
+    fn notify(&mut self) -> String {
+        let mut text = "[[notify]]\n".to_owned();
+        match self.below(8) {
+            0..=2 => text += "exec = [\"/bin/true\", \"a\"]\n",
+            3 => text += "webhook = { file = \"/nonexistent\" }\n",
+            4 => {
+                let _ = writeln!(text, "webhook = {}", self.any());
+            }
+            _ => text += "webhook = \"https://hooks.example.net/x\"\n",
+        }
+        for key in ["events", "scopes", "plans", "limits", "ifaces"] {
+            if self.one_in(6) {
+                let _ = writeln!(text, "{key} = [{}]", self.text(NAMES));
+            }
+        }
+        for (key, values) in [
+            ("sources", PREFIXES),
+            ("name", NAMES),
+            ("timeout", DURATIONS),
+        ] {
+            if self.one_in(4) {
+                let value = self.text(values);
+                let _ = match key {
+                    "sources" => writeln!(text, "{key} = [{value}]"),
+                    _ => writeln!(text, "{key} = {value}"),
+                };
+            }
+        }
+        if self.one_in(3) {
+            let (most, within) = (self.of(COUNTS), self.text(DURATIONS));
+            let _ = writeln!(
+                text,
+                "batch = {{ most = {most}, within = {within} }}\nattempts = {most}"
+            );
+        }
+        for key in ["secret", "ca_file", "headers"] {
+            if self.one_in(8) {
+                let _ = writeln!(text, "{key} = {}", self.any());
+            }
+        }
+        if self.one_in(6) {
+            text += "secret = { env = \"KEY\" }\nheaders = { X-Team = \"a\", Authorization = { file = \"/k\" } }\n";
         }
         text
     }

@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 use super::peer::Peer;
 use super::{Control, Order, Pulse, Sources, Telling, bind, routes, serve};
 use crate::daemon::lookout::Lookout;
+use crate::daemon::outbox::Outbox;
 use crate::kernel::sys;
 use crate::report::Kept;
 
@@ -157,6 +158,7 @@ fn control(runtime: &Runtime, stopped: watch::Receiver<bool>) -> Control {
         pulse: Pulse::new(Duration::ZERO),
         telling: Telling::default(),
         lookout: Lookout::apart(&["eth0".to_owned()]),
+        outbox: Outbox::new(Duration::from_secs(1)),
         orders,
         stopped,
     }

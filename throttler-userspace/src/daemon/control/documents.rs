@@ -93,11 +93,12 @@ async fn overrides(control: Control, which: Which, kind: Kind) -> Result<Respons
 pub(super) async fn metrics(State(control): State<Control>) -> Result<Response, Problem> {
     let reloaded = control.reloaded.load(std::sync::atomic::Ordering::Relaxed);
     let vitals = control.vitals.clone();
-    let lookout = control.lookout.clone();
+    let (lookout, outbox) = (control.lookout.clone(), control.outbox.clone());
     document(control, Which::default(), METRICS, move |attached, out| {
         out.extend(report::metrics(attached, reloaded)?.into_bytes());
         out.extend(vitals::metrics(&vitals).into_bytes());
         out.extend(lookout.tally().metrics().into_bytes());
+        out.extend(outbox.metrics().into_bytes());
         Ok(())
     })
     .await

@@ -8,6 +8,7 @@ mod documents;
 mod events;
 mod guard;
 mod listen;
+mod notify;
 mod orders;
 mod overrides;
 mod peer;
@@ -42,6 +43,7 @@ pub(super) use self::tcp::{address, bind as bind_tcp};
 pub(super) use self::thread::{Listeners, start};
 pub(super) use self::token::Access;
 use super::lookout::Lookout;
+use super::outbox::Outbox;
 use super::vitals::{Pulse, Vitals};
 
 /// What requests are answered from.
@@ -64,6 +66,8 @@ pub(super) struct Control {
     pub(super) telling: Telling,
     /// What is worth an alert.
     pub(super) lookout: Lookout,
+    /// Where alerts go.
+    pub(super) outbox: Outbox,
     /// Ends streams.
     pub(super) stopped: watch::Receiver<bool>,
 }
