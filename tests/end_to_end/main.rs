@@ -30,6 +30,7 @@ mod selfcheck;
 mod several;
 mod shared_limits;
 mod site;
+mod sources;
 mod standing;
 mod tcp;
 mod tcp_limits;
