@@ -14,6 +14,7 @@ mod http;
 mod insight;
 mod interfaces;
 mod memory;
+mod middleware;
 mod million;
 mod monitoring;
 mod notify;

@@ -51,10 +51,7 @@ fn buckets(site: &Site, path: &str) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     let document = answer.json();
     assert_is("Sources", &document);
-    document["buckets"]
-        .as_array()
-        .expect("buckets")
-        .clone()
+    document["buckets"].as_array().expect("buckets").clone()
 }
 
 /// The entry of a scope.
@@ -129,7 +126,10 @@ fn plan_class_layer_and_windows_are_told() {
     assert_eq!(remaining(&both[1]), [6]);
     assert!(header(&both[0], "RateLimit").starts_with("\"address.total\";r=6;t="));
     let pro = told(&site, "198.51.100.9", "dns");
-    assert_eq!((&pro["class"], &pro["plan"]), (&"plan".into(), &"pro".into()));
+    assert_eq!(
+        (&pro["class"], &pro["plan"]),
+        (&"plan".into(), &"pro".into())
+    );
     assert_eq!(
         header(&pro, "RateLimit-Policy"),
         "\"burst\";q=100;w=60, \"daily\";q=1000;w=86400, \"address.total\";q=2000;w=86400"
@@ -142,7 +142,10 @@ fn plan_class_layer_and_windows_are_told() {
         assert_eq!(told["headers"], serde_json::json!({}), "{source}");
     }
     let said = ask(&site, "GET /v1/sources/192.0.2.1?scope=web", "").problem(404);
-    assert!(said.contains("`web`; there is address, default, dns, time"), "{said}");
+    assert!(
+        said.contains("`web`; there is address, default, dns, time"),
+        "{said}"
+    );
     let both = "GET /v1/sources/192.0.2.1?scope=dns&port=5300";
     ask(&site, both, "").problem(422);
     assert_eq!(
@@ -153,19 +156,36 @@ fn plan_class_layer_and_windows_are_told() {
 
 #[test]
 fn bans_are_told_whoever_gave_them() {
-    let policy = format!("{FIVE_A_DAY}[abuse]\nban_after = {{ refusals = 2, within = \"1min\" }}\n");
+    let policy =
+        format!("{FIVE_A_DAY}[abuse]\nban_after = {{ refusals = 2, within = \"1min\" }}\n");
     let site = Site::start("sources-ban", &policy, &[]);
     assert_eq!(site.offer(address("192.0.2.1"), 7), 5);
     let banned = told(&site, "192.0.2.1", "dns");
     let ban = &banned["ban"];
     let said = ["given_by", "times", "prefix", "reason"].map(|key| ban[key].to_string());
-    let expected = ["\"datapath\"", "1", "\"192.0.2.1/32\"", "\"2 refusals within 1min\""];
+    let expected = [
+        "\"datapath\"",
+        "1",
+        "\"192.0.2.1/32\"",
+        "\"2 refusals within 1min\"",
+    ];
     assert_eq!(said, expected, "{ban}");
-    assert!(ban["since"].is_string() && ban["until"].is_string(), "{ban}");
+    assert!(
+        ban["since"].is_string() && ban["until"].is_string(),
+        "{ban}"
+    );
     // A unit comes back later than the ban ends.
     let wait: u64 = header(&banned, "Retry-After").parse().expect("seconds");
     assert!((17_000..=17_280).contains(&wait), "{wait}");
-    site.cli_ok(&["ban", "add", "192.0.2.64/26", "--for", "1h", "--reason", "bots"]);
+    site.cli_ok(&[
+        "ban",
+        "add",
+        "192.0.2.64/26",
+        "--for",
+        "1h",
+        "--reason",
+        "bots",
+    ]);
     let banned = told(&site, "192.0.2.99", "dns");
     let ban = &banned["ban"];
     assert_eq!(
@@ -290,7 +310,12 @@ fn questions_are_answered_while_the_daemon_reloads() {
     const PREFIXES: u32 = 200_000;
     let site = Site::start("sources-slow", FIVE_A_DAY, &[]);
     let list: String = (0..PREFIXES)
-        .map(|n| format!("{}/28\n", std::net::Ipv4Addr::from_bits(0x1400_0000 + n * 16)))
+        .map(|n| {
+            format!(
+                "{}/28\n",
+                std::net::Ipv4Addr::from_bits(0x1400_0000 + n * 16)
+            )
+        })
         .collect();
     let path = site.daemon.policy_path().with_file_name("list.txt");
     std::fs::write(path, list).expect("a list");
@@ -331,7 +356,12 @@ fn interfaces_are_told_of_each() {
     let left = |query: &str| -> Vec<(String, u64)> {
         buckets(&site, &format!("192.0.2.1?scope=dns{query}"))
             .iter()
-            .map(|one| (one["iface"].as_str().expect("a name").to_owned(), remaining(one)[0]))
+            .map(|one| {
+                (
+                    one["iface"].as_str().expect("a name").to_owned(),
+                    remaining(one)[0],
+                )
+            })
             .collect()
     };
     let (veth, lo) = (("veth-s".to_owned(), 4), ("lo".to_owned(), 5));

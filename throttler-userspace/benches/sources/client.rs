@@ -82,7 +82,8 @@ fn ask(socket: &PathBuf, seed: u64, query: &str, over: &AtomicBool) -> Result<Ve
             .wrapping_add(1_442_695_040_888_963_407);
         let number = (random >> 33) as u32 % super::SOURCES as u32;
         let address = crowd::address(number);
-        let request = format!("GET /v1/sources/{address}{query} HTTP/1.1\r\nhost: throttler\r\n\r\n");
+        let request =
+            format!("GET /v1/sources/{address}{query} HTTP/1.1\r\nhost: throttler\r\n\r\n");
         let asked = Instant::now();
         stream.write_all(request.as_bytes())?;
         read(&mut stream, &mut answer)?;

@@ -140,7 +140,10 @@ fn measure(version: &str, binary: &Path, text: &mut String) -> Result<()> {
     for connections in [1, 4, 16] {
         let load = Load::start(&socket, process, connections, "?port=443&proto=tcp")?;
         thread::sleep(LASTS);
-        row(&format!("one scope, {connections} connections"), &load.end()?)?;
+        row(
+            &format!("one scope, {connections} connections"),
+            &load.end()?,
+        )?;
     }
     let load = Load::start(&socket, process, 1, "")?;
     thread::sleep(LASTS);
@@ -153,7 +156,10 @@ fn measure(version: &str, binary: &Path, text: &mut String) -> Result<()> {
     let reloaded = daemon.reload();
     let measured = load.end()?;
     ensure!(matches!(reloaded?, Reload::Applied(_)));
-    row("4 connections, in a reload of 1,000,000 prefixes", &measured)
+    row(
+        "4 connections, in a reload of 1,000,000 prefixes",
+        &measured,
+    )
 }
 
 /// The policy's list file.
@@ -201,6 +207,8 @@ fn flood(lab: &Lab) -> Result<()> {
         });
         thread::sleep(LASTS);
         over.store(true, Ordering::Relaxed);
-        sends.join().map_err(|_| anyhow::anyhow!("the flood panicked"))?
+        sends
+            .join()
+            .map_err(|_| anyhow::anyhow!("the flood panicked"))?
     })
 }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::RunArgs;
 use super::attachment::Attached;
 use super::confirm::Outcome;
 use super::control::{self, Access, Control, Listeners, Order, Socket, Sources, Telling};
@@ -23,7 +24,6 @@ use super::signals::{Signals, Told};
 use super::tell::Teller;
 use super::vitals::{self, Pulse};
 use super::watch::{Interfaces, Watch};
-use super::RunArgs;
 use crate::cli::Common;
 use crate::kernel::sys;
 use crate::report::Kept;

@@ -10,6 +10,7 @@ use throttler_common::class::Kind;
 
 use super::ban::{self, Banned};
 use super::bucket::{Bucket, Level};
+use super::bucket_json;
 use super::global::{self, GlobalLevel};
 use super::headers::{self, Quota};
 use super::names::limit_json;
@@ -17,7 +18,6 @@ use super::output::seconds;
 use super::reader::Reader;
 use super::reason::{Case, reason};
 use super::subject::Subject;
-use super::bucket_json;
 use crate::compile::{LimitDescription, ScopeKind};
 
 /// What is said of a source in a scope beyond its bucket.

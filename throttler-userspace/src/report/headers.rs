@@ -237,13 +237,28 @@ mod tests {
         let large = Quota::of("large", "packets", 1_000, MINUTE);
         let of = |limits: &[(&Quota, Level)]| written(limits, None)["X-RateLimit-Limit"].clone();
         // One of two is more than 400 of a thousand.
-        assert_eq!(of(&[(&small, level(1, 1, 0)), (&large, level(400, 1, 0))]), "1000");
-        assert_eq!(of(&[(&small, level(1, 1, 0)), (&large, level(600, 1, 0))]), "2");
+        assert_eq!(
+            of(&[(&small, level(1, 1, 0)), (&large, level(400, 1, 0))]),
+            "1000"
+        );
+        assert_eq!(
+            of(&[(&small, level(1, 1, 0)), (&large, level(600, 1, 0))]),
+            "2"
+        );
         // Both are used up.
-        assert_eq!(of(&[(&small, level(0, 9, 1)), (&large, level(0, 5, 2))]), "1000");
-        assert_eq!(of(&[(&small, level(0, 9, 2)), (&large, level(0, 5, 1))]), "2");
+        assert_eq!(
+            of(&[(&small, level(0, 9, 1)), (&large, level(0, 5, 2))]),
+            "1000"
+        );
+        assert_eq!(
+            of(&[(&small, level(0, 9, 2)), (&large, level(0, 5, 1))]),
+            "2"
+        );
         // Both are full: the first.
-        assert_eq!(of(&[(&small, level(2, 0, 0)), (&large, level(1_000, 0, 0))]), "2");
+        assert_eq!(
+            of(&[(&small, level(2, 0, 0)), (&large, level(1_000, 0, 0))]),
+            "2"
+        );
     }
 
     #[test]
@@ -261,7 +276,10 @@ mod tests {
     #[test]
     fn a_window_below_a_second_is_a_second() {
         let quick = Quota::of("quick", "packets", 100, 100_000);
-        assert_eq!(written(&[(&quick, level(100, 0, 0))], None)["RateLimit-Policy"], "\"quick\";q=100;w=1");
+        assert_eq!(
+            written(&[(&quick, level(100, 0, 0))], None)["RateLimit-Policy"],
+            "\"quick\";q=100;w=1"
+        );
     }
 
     proptest! {

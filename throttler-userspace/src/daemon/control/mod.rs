@@ -14,8 +14,8 @@ mod peer;
 mod problem;
 mod routes;
 mod source;
-mod thread;
 mod tcp;
+mod thread;
 mod token;
 mod unban;
 
@@ -66,11 +66,7 @@ pub(super) struct Control {
 }
 
 /// Serves the control socket until told to stop.
-async fn serve(
-    socket: Socket,
-    control: Control,
-    stopped: watch::Receiver<bool>,
-) -> Result<()> {
+async fn serve(socket: Socket, control: Control, stopped: watch::Receiver<bool>) -> Result<()> {
     let listener = UnixListener::from_std(socket.listener()?)?;
     let router = routes::router(control);
     connections::serve(

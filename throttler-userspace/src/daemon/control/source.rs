@@ -55,7 +55,10 @@ impl Sources {
                 .await
                 .map_err(|error| anyhow!("opening the maps: {error}"))??;
         }
-        let (what, help) = ("the policy is being reloaded too fast to be read", "try again");
+        let (what, help) = (
+            "the policy is being reloaded too fast to be read",
+            "try again",
+        );
         Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, what, help))
     }
 }
@@ -83,9 +86,8 @@ pub(super) async fn source(
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         Problem::new(status, what, help)
     };
-    let Path(addr) = addr.map_err(|error| {
-        unprocessable(error.body_text(), "an IPv4 or IPv6 address goes here")
-    })?;
+    let Path(addr) = addr
+        .map_err(|error| unprocessable(error.body_text(), "an IPv4 or IPv6 address goes here"))?;
     let about = query(about, ABOUT)?;
     if about.scope.is_some()
         && (about.port.is_some() || about.proto.is_some() || about.to.is_some())
@@ -94,9 +96,8 @@ pub(super) async fn source(
         return Err(unprocessable(what.to_owned(), "write one of the two"));
     }
     let protocol = about.proto.as_deref().map(cli::protocol).transpose();
-    let protocol = protocol.map_err(|error| {
-        unprocessable(format!("`proto`: {error}"), "write `proto=tcp`")
-    })?;
+    let protocol = protocol
+        .map_err(|error| unprocessable(format!("`proto`: {error}"), "write `proto=tcp`"))?;
     let question = Question {
         addr,
         scope: about.scope,
@@ -109,6 +110,9 @@ pub(super) async fn source(
         return Err(not_served(&control, iface));
     }
     let body = control.sources.answer(&question, iface).await?;
-    let head = [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, "no-store")];
+    let head = [
+        (header::CONTENT_TYPE, JSON),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
     Ok((head, body).into_response())
 }

@@ -25,8 +25,8 @@ pub use objects::{
 };
 pub use record::{Record, as_bytes, from_bytes, zeroed};
 pub use system::{
-    Ring, effective_group, effective_user, give_memory_back, share_memory, interface_index, is_bpffs,
-    locked_memory, monotonic_ns, random_words, readable, tick_ns, wait_for_readers,
+    Ring, effective_group, effective_user, give_memory_back, interface_index, is_bpffs,
+    locked_memory, monotonic_ns, random_words, readable, share_memory, tick_ns, wait_for_readers,
     wall_clock_is_set,
 };
 pub use test_run::{TestRun, test_run, test_run_split};
