@@ -23,6 +23,22 @@ impl Attached {
 
     fn settle_field(&self, key: &str, value: &mut Value) {
         let new = match key {
+            // What the policy says.
+            "window_s" => return,
+            "RateLimit" => {
+                let items = value.as_str().expect("text").split(", ");
+                let items = items.map(|item| {
+                    let (stands, time) = item.rsplit_once(";t=").expect("a time");
+                    assert!(time.parse::<u64>().is_ok(), "{item}");
+                    format!("{stands};t=<seconds>")
+                });
+                return *value = items.collect::<Vec<_>>().join(", ").into();
+            }
+            "X-RateLimit-Reset" | "Retry-After" => {
+                let text = value.as_str().expect("text");
+                assert!(text.parse::<u64>().is_ok(), "{key}: {value}");
+                "seconds"
+            }
             // Floats also where they are whole; absent where there never was one.
             _ if key.ends_with("_s") && !value.is_null() => {
                 assert!(

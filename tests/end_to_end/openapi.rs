@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 use serde_json::Value;
 use throttler::daemon::control;
 
-fn document() -> Value {
+/// The file.
+pub(crate) fn document() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
     let text = fs::read_to_string(path).expect("the file");
     serde_json::from_str(&text).expect("JSON")
@@ -55,4 +56,16 @@ fn the_file_says_which_paths_need_the_token() {
             );
         }
     }
+}
+
+/// Holds an answer against a schema of the file.
+pub(crate) fn assert_is(schema: &str, answer: &Value) {
+    let mut whole = document();
+    whole["$ref"] = format!("#/components/schemas/{schema}").into();
+    let validator = jsonschema::draft202012::new(&whole).expect("a schema");
+    let errors: Vec<String> = validator
+        .iter_errors(answer)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{answer:#}");
 }
