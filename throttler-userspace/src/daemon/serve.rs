@@ -74,7 +74,7 @@ async fn serve_local(
     let vitals = vitals::of(&args.iface, &attached);
     let reloaded = Arc::new(AtomicBool::new(true));
     // What outlives the daemon's tasks ends behind them.
-    let (lookout, looking) = Lookout::start(common, &args.iface, &telling, Box::new(|_| {}))?;
+    let (lookout, looking) = Lookout::start(common, args, &telling, Box::new(|_| {}))?;
     let (orders, mut ordered) = mpsc::channel(1);
     let control = Control {
         bpffs: common.bpffs.clone(),
