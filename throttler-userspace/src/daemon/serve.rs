@@ -83,7 +83,7 @@ async fn serve_local(
     // What outlives the daemon's tasks ends behind them.
     let told = outbox.clone();
     let sink = Box::new(move |alert| told.tell(alert));
-    let (lookout, looking) = Lookout::start(common, &args.iface, &telling, sink)?;
+    let (lookout, looking) = Lookout::start(common, args, &telling, sink)?;
     let (orders, mut ordered) = mpsc::channel(1);
     let control = Control {
         bpffs: common.bpffs.clone(),

@@ -18,13 +18,23 @@ pub(super) struct Rest {
 }
 
 /// All interfaces' alerts of the running second.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cap {
+    most: u64,
     begin: u64,
     asked: Vec<Rest>,
 }
 
 impl Cap {
+    /// At most so many, and at most [`MOST`].
+    pub(super) fn new(most: u64) -> Self {
+        Self {
+            most: most.min(MOST),
+            begin: 0,
+            asked: Vec::new(),
+        }
+    }
+
     /// Whether an alert at `now` (monotonic nanoseconds) is told by itself. To be asked once what is due was taken.
     pub(super) fn admits(&mut self, place: Option<usize>, kind: Kind, now: u64) -> bool {
         if self.asked.is_empty() {
@@ -43,12 +53,12 @@ impl Cap {
             self.asked.len() - 1
         });
         self.asked[index].count += 1;
-        self.asked[index].count <= MOST
+        self.asked[index].count <= self.most
     }
 
     /// When there will be a rest to take.
     pub(super) fn due(&self) -> Option<u64> {
-        let any = self.asked.iter().any(|one| one.count > MOST);
+        let any = self.asked.iter().any(|one| one.count > self.most);
         any.then_some(self.begin + SECOND_NS)
     }
 
@@ -62,9 +72,10 @@ impl Cap {
 
     /// The rests until now.
     pub(super) fn end(&mut self) -> Vec<Rest> {
-        let rests = self.asked.drain(..).filter(|one| one.count > MOST);
+        let most = self.most;
+        let rests = self.asked.drain(..).filter(|one| one.count > most);
         let beyond = |one: Rest| Rest {
-            count: one.count - MOST,
+            count: one.count - most,
             ..one
         };
         rests.map(beyond).collect()
@@ -77,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_beyond_a_hundred_a_second_is_one() {
-        let mut cap = Cap::default();
+        let mut cap = Cap::new(200);
         for n in 0..1_000 {
             assert_eq!(cap.admits(Some(0), Kind::FirstRefusal, 5 + n), n < MOST);
         }

@@ -34,18 +34,20 @@ pub(super) struct Desk {
 }
 
 impl Desk {
+    /// `most`: lines of a kind in a second, which alerts keep to as well.
     pub(super) fn new(
         sink: Sink,
         telling: Telling,
         tally: Arc<Tally>,
         ifaces: Arc<[String]>,
+        most: u64,
     ) -> Self {
         Self {
             sink,
             telling,
             tally,
             ifaces,
-            cap: Cap::default(),
+            cap: Cap::new(most),
         }
     }
 

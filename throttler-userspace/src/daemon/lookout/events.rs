@@ -8,7 +8,7 @@ use throttler_common::notice::Kind;
 
 use super::desk::{Desk, Said};
 use super::firsts::Firsts;
-use super::interface::Interface;
+use super::interface::{Interface, tell_near};
 use super::words;
 use crate::compile::Clock;
 use crate::daemon::abuse::{Spoken, layer};
@@ -24,7 +24,7 @@ impl Interface {
         desk: &mut Desk,
     ) {
         let tell = |alert, desk: &mut Desk| {
-            desk.tell(Some(self.place), alert, Said::Already, clock.monotonic_ns)
+            desk.tell(Some(self.place), alert, Said::Already, clock.monotonic_ns);
         };
         match Kind::from_index(event.kind) {
             Some(Kind::Refusal) => self.refusal(event, clock, firsts, desk),
@@ -61,7 +61,7 @@ impl Interface {
 
     fn ban(&mut self, event: &Event, clock: Clock, desk: &mut Desk) {
         let until = event.at.saturating_add(event.retry_after);
-        self.bans.put(ban_id(event), until, ());
+        self.bans.put(ban_id(event), until);
         if let Some(spoken) = self.spoken(event, clock) {
             let alert = words::ban(&spoken, event, clock);
             desk.tell(Some(self.place), alert, Said::Already, clock.monotonic_ns);
@@ -107,7 +107,7 @@ impl Interface {
             reset,
         };
         if self.near.saw(&used, clock.monotonic_ns) {
-            self.tell_near(&used, clock, desk);
+            tell_near(view, self.place, &used, clock, desk);
         }
     }
 

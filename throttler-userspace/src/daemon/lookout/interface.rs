@@ -1,5 +1,6 @@
 //! One interface under the lookout: its maps, read at the times that the pure parts ask for.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -114,7 +115,7 @@ impl Interface {
         };
         // What cannot be opened is tried again with the next step.
         if self.view.as_ref().is_some_and(is_stale) || self.view.is_none() && is_step {
-            self.open(places, clock, desk);
+            self.open(places, clock);
         }
         if is_step {
             self.next_step = now + STEP_NS;
@@ -141,7 +142,7 @@ impl Interface {
             .store(self.near.len() as u64, Ordering::Relaxed);
     }
 
-    fn open(&mut self, places: &Places, clock: Clock, desk: &mut Desk) {
+    fn open(&mut self, places: &Places, clock: Clock) {
         self.view = match View::open(&places.bpffs, &self.iface) {
             Ok(view) => view,
             Err(error) => {
@@ -159,10 +160,12 @@ impl Interface {
             self.bans.clear();
             let bans = &mut self.bans;
             view.bans(|id, until| {
-                bans.put(id, until, ());
+                bans.put(id, until);
             });
             self.episode.calm(clock.monotonic_ns, view.turned_away());
-            self.end_bans(clock, desk);
+        }
+        if view.has_long_limits() {
+            self.near.make_room();
         }
         self.near.recheck();
         if !self.is_loaded {
@@ -202,16 +205,12 @@ impl Interface {
     fn sweep(&mut self, clock: Clock, desk: &mut Desk) {
         let Some(view) = &self.view else { return };
         let before = sys::thread_ns();
-        let mut found = Vec::new();
-        let near = &mut self.near;
+        let (near, place) = (&mut self.near, self.place);
         view.near(|used| {
             if near.saw(&used, clock.monotonic_ns) {
-                found.push(used);
+                tell_near(view, place, &used, clock, desk);
             }
         });
-        for used in found {
-            self.tell_near(&used, clock, desk);
-        }
         let took = sys::thread_ns().saturating_sub(before);
         self.near.swept(clock.monotonic_ns, took);
         if self.near.beyond() > 0 && !self.is_full {
@@ -222,15 +221,6 @@ impl Interface {
                 self.iface,
                 self.near.len()
             );
-        }
-    }
-
-    /// Says that a bucket is nearly used up.
-    pub(super) fn tell_near(&self, used: &Used, clock: Clock, desk: &mut Desk) {
-        let Some(view) = &self.view else { return };
-        if let Some(bucket) = bucket(view, &used.id, used.plan) {
-            let alert = bucket.near(clock.wall, used);
-            desk.tell(Some(self.place), alert, NEAR, clock.monotonic_ns);
         }
     }
 
@@ -263,10 +253,10 @@ impl Interface {
     /// Says which bans are over, unless the datapath has said so.
     fn end_bans(&mut self, clock: Clock, desk: &mut Desk) {
         let Some(view) = &self.view else { return };
-        while let Some((id, ())) = self.bans.take(clock.monotonic_ns) {
+        while let Some(id) = self.bans.take(clock.monotonic_ns) {
             let plan = match view.end_ban(&id) {
                 BanEnd::On(until) => {
-                    self.bans.put(id, until, ());
+                    self.bans.put(id, until);
                     continue;
                 }
                 BanEnd::Told => continue,
@@ -335,12 +325,12 @@ impl Interface {
             let (scope, limit) = view.limit(id, 0)?;
             Some(Told {
                 source: view.bucket_net(id),
-                scope: scope.name.clone(),
-                limit: limit.name.clone(),
+                scope: Cow::Borrowed(&scope.name),
+                limit: Cow::Borrowed(&limit.name),
                 full_at: clock.wall(full.max(clock.monotonic_ns)),
             })
         });
-        let saved = store::save(&store::path(&places.state_dir, &self.iface), told.collect());
+        let saved = store::save(&store::path(&places.state_dir, &self.iface), told);
         if let (Err(error), false) = (&saved, self.is_failing) {
             log::warn!(
                 "{}: after a restart limits may be told of again as nearly used up: {error:#}",
@@ -349,6 +339,14 @@ impl Interface {
         }
         self.is_failing = saved.is_err();
         self.near.saved(clock.monotonic_ns, saved.is_ok());
+    }
+}
+
+/// Says that a bucket is nearly used up.
+pub(super) fn tell_near(view: &View, place: usize, used: &Used, clock: Clock, desk: &mut Desk) {
+    if let Some(bucket) = bucket(view, &used.id, used.plan) {
+        let alert = bucket.near(clock.wall, used);
+        desk.tell(Some(place), alert, NEAR, clock.monotonic_ns);
     }
 }
 

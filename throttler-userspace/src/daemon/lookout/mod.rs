@@ -36,6 +36,7 @@ pub(super) use self::desk::Sink;
 pub(super) use self::operators::News;
 pub(super) use self::tally::Tally;
 use self::thread::Thread;
+use super::RunArgs;
 use super::abuse::Names;
 use super::control::Telling;
 use crate::cli::Common;
@@ -93,13 +94,13 @@ impl Lookout {
     /// The system has no thread to spare.
     pub(super) fn start(
         common: &Common,
-        ifaces: &[String],
+        args: &RunArgs,
         telling: &Telling,
         sink: Sink,
     ) -> Result<(Self, Running)> {
         let (notes, noted) = sync_channel(QUEUE);
         let (ending, ended) = sync_channel::<()>(0);
-        let ifaces: Arc<[String]> = ifaces.into();
+        let ifaces: Arc<[String]> = args.iface.clone().into();
         let tally = Arc::new(Tally::new(&ifaces));
         let lookout = Self {
             notes,
@@ -112,6 +113,7 @@ impl Lookout {
             telling.clone(),
             Arc::clone(&tally),
             Arc::clone(&ifaces),
+            args.log_events_per_second,
         );
         let places = Places {
             bpffs: common.bpffs.clone(),

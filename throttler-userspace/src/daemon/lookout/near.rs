@@ -1,10 +1,15 @@
 //! Buckets of long limits that were told of as nearly used up: once each, until they are full again.
+//!
+//! A flood of a million sources over a daily limit is a million such buckets. Their table has a fixed size and is written
+//! once, so that its memory is taken from the start on. Whose time has come is found by going through all of it, which is
+//! done as rarely as looking at the source table.
 
-use super::ends::Ends;
+use std::collections::HashMap;
+
 use crate::report::{BucketId, Used};
 
-/// Buckets of an interface that are remembered.
-const MOST: usize = 65_536;
+/// Buckets of an interface that are remembered: what a hash table of 65,536 places takes, 2.6 MiB.
+const MOST: usize = 65_536 / 8 * 7;
 /// From one writing of the file to the next, nanoseconds.
 const SAVE_NS: u64 = 3_000_000_000;
 /// As many times what looking takes is the least time until the next look: half a per cent of a CPU.
@@ -18,7 +23,11 @@ const BATCH: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Near {
     /// When each is expected to be full, and its source's plan.
-    told: Ends<BucketId, u16>,
+    told: HashMap<BucketId, (u64, u16)>,
+    /// No later than the first of them.
+    next: u64,
+    /// Those that there was no room for.
+    beyond: u64,
     next_sweep: u64,
     next_verify: u64,
     /// When the file is to be written, if what it says has changed.
@@ -27,9 +36,11 @@ pub(super) struct Near {
 }
 
 impl Near {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            told: Ends::new(MOST),
+            told: HashMap::new(),
+            next: u64::MAX,
+            beyond: 0,
             next_sweep: 0,
             next_verify: 0,
             save_at: None,
@@ -38,7 +49,7 @@ impl Near {
     }
 
     pub(super) fn contains(&self, id: &BucketId) -> bool {
-        self.told.contains(id)
+        self.told.contains_key(id)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -47,36 +58,68 @@ impl Near {
 
     /// Those that there was no room for.
     pub(super) fn beyond(&self) -> u64 {
-        self.told.beyond
+        self.beyond
     }
 
     /// Notes a bucket that is nearly used up at `now`, monotonic nanoseconds. Whether it is to be told of.
     pub(super) fn saw(&mut self, used: &Used, now: u64) -> bool {
         let full = now.saturating_add(used.reset);
-        if self.told.move_to(&used.id, full) {
+        if let Some((at, _)) = self.told.get_mut(&used.id) {
+            // An earlier look than needed finds it still in use.
+            *at = full;
+            self.next = self.next.min(full);
             return false;
         }
-        let has_room = self.told.put(used.id, full, used.plan);
+        let has_room = self.put(used.id, full, used.plan);
         if has_room {
             self.is_changed(now);
         }
         has_room
     }
 
+    fn put(&mut self, id: BucketId, at: u64, plan: u16) -> bool {
+        if self.told.len() >= MOST {
+            self.beyond += 1;
+            return false;
+        }
+        self.told.insert(id, (at, plan));
+        self.next = self.next.min(at);
+        true
+    }
+
+    /// Takes the memory for as many as there may be.
+    pub(super) fn make_room(&mut self) {
+        if self.told.capacity() >= MOST {
+            return;
+        }
+        self.told.reserve(MOST - self.told.len());
+        let nobody = |n: u32| BucketId {
+            global: true,
+            family: u8::MAX,
+            addr: u128::from(n).to_be_bytes(),
+            scope: 0,
+            limit: 0,
+        };
+        // Written, not only reserved: no page of it may come later.
+        let room = MOST as u32 - self.told.len() as u32;
+        self.told.extend((0..room).map(|n| (nobody(n), (0, 0))));
+        self.told.retain(|id, _| id.family != u8::MAX);
+    }
+
     /// Notes one that was told of before the daemon started; how it stands is looked up at once.
     pub(super) fn knew(&mut self, id: BucketId) {
-        self.told.put(id, 0, 0);
+        self.put(id, 0, 0);
     }
 
     /// The policy has changed: how each stands is looked up at once.
     pub(super) fn recheck(&mut self) {
-        self.told.hasten();
+        self.told.values_mut().for_each(|(at, _)| *at = 0);
+        self.next = 0;
     }
 
     /// It goes on being used: it will be full later.
     pub(super) fn put_off(&mut self, used: &Used, now: u64) {
-        self.told
-            .put(used.id, now.saturating_add(used.reset), used.plan);
+        self.put(used.id, now.saturating_add(used.reset), used.plan);
     }
 
     /// It is full, or no such bucket any more.
@@ -86,12 +129,23 @@ impl Near {
 
     /// Takes those that may be full.
     pub(super) fn take(&mut self, now: u64) -> Vec<(BucketId, u16)> {
-        if now < self.next_verify {
+        if now < self.next_verify || now < self.next {
             return Vec::new();
         }
-        std::iter::from_fn(|| self.told.take(now))
-            .take(BATCH)
-            .collect()
+        let mut next = u64::MAX;
+        let mut taken = Vec::new();
+        for (id, (at, plan)) in &self.told {
+            if *at <= now && taken.len() < BATCH {
+                taken.push((*id, *plan));
+            } else {
+                next = next.min(*at);
+            }
+        }
+        taken.iter().for_each(|(id, _)| {
+            self.told.remove(id);
+        });
+        self.next = next;
+        taken
     }
 
     /// Looking at those took so long, in nanoseconds.
@@ -132,12 +186,12 @@ impl Near {
 
     /// All of them with the time when each is expected to be full.
     pub(super) fn all(&self) -> impl Iterator<Item = (&BucketId, u64)> {
-        self.told.iter().map(|(id, at, _)| (id, at))
+        self.told.iter().map(|(id, (at, _))| (id, *at))
     }
 
     /// When there is something to do; `sweeps` says whether there are long limits.
     pub(super) fn due(&self, sweeps: bool) -> u64 {
-        let verify = self.told.next().map(|at| at.max(self.next_verify));
+        let verify = (!self.told.is_empty()).then(|| self.next.max(self.next_verify));
         let sweep = sweeps.then_some(self.next_sweep);
         let all = [verify, sweep, self.save_at];
         all.into_iter().flatten().min().unwrap_or(u64::MAX)

@@ -45,7 +45,7 @@ impl News {
                     match on(entry.source) {
                         None => news.given.push((entry.source, entry.until)),
                         Some(until) if until != entry.until => {
-                            news.moved.push((entry.source, until, entry.until))
+                            news.moved.push((entry.source, until, entry.until));
                         }
                         Some(_) => {}
                     }

@@ -1,14 +1,16 @@
 //! `<state-dir>/<interface>.lookout.json`: which long limits were told of as nearly used up, so that a restart neither says
 //! so again nor forgets to say when they are full again. By names: identifiers may change with the maps.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Context as _;
 use ipnet::IpNet;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::replace;
 
@@ -18,22 +20,37 @@ const VERSION: u32 = 1;
 /// One bucket that was told of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Told {
+pub(super) struct Told<'a> {
     /// `None`: a `global` limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<IpNet>,
     /// Scope or layer.
-    pub(super) scope: String,
-    pub(super) limit: String,
+    pub(super) scope: Cow<'a, str>,
+    pub(super) limit: Cow<'a, str>,
     /// When it was expected to be full.
     pub(super) full_at: Timestamp,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Whole {
+struct Read {
     version: u32,
-    told: Vec<Told>,
+    told: Vec<Told<'static>>,
+}
+
+/// One by one: ten thousands of them are not to lie in memory twice.
+struct Written<I>(RefCell<I>);
+
+impl<'a, I: Iterator<Item = Told<'a>>> Serialize for Written<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&mut *self.0.borrow_mut())
+    }
+}
+
+#[derive(Serialize)]
+struct Whole<T> {
+    version: u32,
+    told: T,
 }
 
 /// The file of an interface.
@@ -42,7 +59,7 @@ pub(super) fn path(state_dir: &Path, iface: &str) -> PathBuf {
 }
 
 /// Reads the file. One that cannot be understood is set aside with a word in the log: what it had may be told again.
-pub(super) fn load(path: &Path) -> Vec<Told> {
+pub(super) fn load(path: &Path) -> Vec<Told<'static>> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
@@ -54,7 +71,7 @@ pub(super) fn load(path: &Path) -> Vec<Told> {
             return Vec::new();
         }
     };
-    let why = match serde_json::from_slice::<Whole>(&text) {
+    let why = match serde_json::from_slice::<Read>(&text) {
         Ok(whole) if whole.version == VERSION => return whole.told,
         Ok(whole) => format!("it is of version {}, this is {VERSION}", whole.version),
         Err(error) => error.to_string(),
@@ -76,10 +93,10 @@ pub(super) fn load(path: &Path) -> Vec<Told> {
 ///
 /// # Errors
 /// It cannot be written; it is as it was then.
-pub(super) fn save(path: &Path, told: Vec<Told>) -> Result<()> {
+pub(super) fn save<'a>(path: &Path, told: impl Iterator<Item = Told<'a>>) -> anyhow::Result<()> {
     let whole = Whole {
         version: VERSION,
-        told,
+        told: Written(RefCell::new(told)),
     };
     replace::file(path, |out| {
         serde_json::to_writer(&mut *out, &whole)?;
@@ -99,12 +116,12 @@ mod tests {
         assert_eq!(load(&path), []);
         let one = |source: Option<&str>| Told {
             source: source.map(|text| text.parse().expect("a prefix")),
-            scope: "api".to_owned(),
-            limit: "daily".to_owned(),
+            scope: "api".into(),
+            limit: "daily".into(),
             full_at: "2027-01-01T00:00:00Z".parse().expect("a time"),
         };
         let told = vec![one(Some("2001:db8::/64")), one(None)];
-        save(&path, told.clone()).expect("saved");
+        save(&path, told.iter().cloned()).expect("saved");
         assert_eq!(load(&path), told);
         for text in [
             "",
