@@ -5,4 +5,5 @@
 mod confined;
 mod daemon;
 mod missing;
+mod notify;
 mod root;

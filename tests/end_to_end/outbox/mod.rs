@@ -4,7 +4,7 @@ mod hook;
 mod receiver;
 mod secrets;
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use receiver::{Act, Receiver, wait};
 use throttler_lab::Reload;
@@ -112,6 +112,58 @@ fn a_failed_reload_reaches_the_server_signed() {
         "{text}"
     );
     wait("it is counted", || result(&site, "delivered") == 1);
+}
+
+#[test]
+fn the_manual_says_how_to_verify_a_signature() {
+    let mut site = site("verified");
+    let receiver = Receiver::start(&site, GOOD);
+    let key = site.daemon.policy_path().with_file_name("key");
+    fs::write(&key, "s3cret").expect("a key");
+    tell(
+        &mut site,
+        &webhook(&receiver, &format!("secret = {{ file = {key:?} }}")),
+    );
+    fail(&mut site, "nonsense");
+    let request = receiver.next();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/man/throttler.toml.5");
+    let page = fs::read_to_string(page).expect("the page");
+    let from = page.find("def is_genuine").expect("the function");
+    let function = page[from..].split("\n.fi").next().expect("its end");
+    let function = function.replace("\\-", "-");
+    let headers = serde_json::json!({
+        "Throttler-Timestamp": request.header("throttler-timestamp"),
+        "Throttler-Signature": request.header("throttler-signature"),
+    });
+    let body = String::from_utf8(request.body).expect("text");
+    let ask = |body: &str, later: u32| {
+        let script = format!(
+            "import hashlib, hmac, json, sys\n{function}\nh = json.loads(sys.argv[1])\n\
+             now = int(h['Throttler-Timestamp']) + int(sys.argv[3])\n\
+             print(is_genuine(b's3cret', h, sys.argv[2].encode(), now))"
+        );
+        let mut python = Command::new("python3");
+        python.args([
+            "-c",
+            &script,
+            &headers.to_string(),
+            body,
+            &later.to_string(),
+        ]);
+        let output = python.output().ok()?;
+        assert!(output.status.success(), "{output:?}");
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let Some(answer) = ask(&body, 10) else {
+        eprintln!("python3 is not installed: the manual's function was not tried");
+        return;
+    };
+    assert_eq!(answer, "True");
+    assert_eq!(
+        ask(&body.replace("ops", "0ps"), 10).as_deref(),
+        Some("False")
+    );
+    assert_eq!(ask(&body, 1_000).as_deref(), Some("False"));
 }
 
 #[test]
