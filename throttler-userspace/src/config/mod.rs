@@ -9,6 +9,7 @@ mod diagnostic;
 mod fields;
 mod findings;
 mod grammar;
+mod history;
 mod layers;
 mod limits;
 mod model;
@@ -20,6 +21,7 @@ mod protocol;
 mod rate;
 mod raw;
 mod raw_abuse;
+mod raw_history;
 mod raw_limits;
 mod raw_scopes;
 mod raw_sources;
@@ -46,8 +48,8 @@ pub use cidr::parse_cidr;
 pub use diagnostic::{ConfigError, Diagnostic};
 pub use grammar::{GrammarError, parse_duration};
 pub use model::{
-    Abuse, BanAfter, By, Class, Config, Layer, Limit, Match, Plan, PlanLimit, PlanScope, PortRange,
-    Protocol, Scope, SourceRule, WidenAfter,
+    Abuse, BanAfter, By, Class, Config, History, Layer, Limit, Match, Plan, PlanLimit, PlanScope,
+    PortRange, Protocol, Scope, SourceRule, WidenAfter,
 };
 pub use rate::Rate;
 pub use share::{Part, split};
@@ -143,12 +145,14 @@ fn validate(
         .abuse
         .as_ref()
         .and_then(|raw| abuse::abuse(raw, &settings, findings));
+    let history = history::history(raw.history.as_ref(), findings);
     Config {
         scopes,
         layers,
         plans,
         sources,
         abuse,
+        history,
         ..empty(&settings)
     }
 }
@@ -165,6 +169,7 @@ fn empty(settings: &settings::Settings) -> Config {
         plans: Vec::new(),
         sources: Vec::new(),
         abuse: None,
+        history: History::default(),
         warnings: Vec::new(),
     }
 }

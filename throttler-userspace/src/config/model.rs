@@ -30,6 +30,8 @@ pub struct Config {
     pub sources: Vec<SourceRule>,
     /// When the datapath bans by itself; `None` means never.
     pub abuse: Option<Abuse>,
+    /// What the daemon keeps of refusals.
+    pub history: History,
     /// Rendered, one line each, with file and line.
     pub warnings: Vec<String>,
 }
@@ -211,4 +213,25 @@ pub struct WidenAfter {
     pub sources: u32,
     /// Up to 366 days.
     pub within: Duration,
+}
+
+/// What the daemon keeps of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// Whether it keeps anything.
+    pub enabled: bool,
+    /// How long, an hour to 366 days.
+    pub keep: Duration,
+    /// What the database may grow to in bytes, 10^6 to 10^12.
+    pub max_size: u64,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            keep: Duration::from_secs(30 * 86_400),
+            max_size: 256_000_000,
+        }
+    }
 }

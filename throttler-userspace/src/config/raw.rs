@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{Fields, Value, wrong_type};
 use super::findings::Findings;
 use super::raw_abuse::{RawAbuse, abuse};
+use super::raw_history::{RawHistory, history};
 use super::raw_limits::{RawPlanScope, plan_scope};
 use super::raw_scopes::{RawLayer, RawScope, layer, scope};
 use super::raw_sources::{RawSource, source};
@@ -23,6 +24,7 @@ pub(crate) struct RawConfig {
     pub(crate) plans: Named<Named<RawPlanScope>>,
     pub(crate) sources: Vec<RawSource>,
     pub(crate) abuse: Option<RawAbuse>,
+    pub(crate) history: Option<RawHistory>,
 }
 
 #[derive(Default)]
@@ -44,7 +46,15 @@ pub(crate) fn read(text: &str, findings: &mut Findings) -> RawConfig {
     }
     let root = Fields::root(document.get_ref());
     root.only(
-        &["throttler", "scopes", "layers", "plans", "sources", "abuse"],
+        &[
+            "throttler",
+            "scopes",
+            "layers",
+            "plans",
+            "sources",
+            "abuse",
+            "history",
+        ],
         findings,
     );
     RawConfig {
@@ -54,6 +64,7 @@ pub(crate) fn read(text: &str, findings: &mut Findings) -> RawConfig {
         plans: named(&root, "plans", "[plans.pro.api]", findings, plan),
         sources: sources(&root, findings),
         abuse: abuse(&root, findings),
+        history: history(&root, findings),
     }
 }
 

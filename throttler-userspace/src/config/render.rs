@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use super::model::{
-    Abuse, Class, Config, Limit, Match, Plan, PlanLimit, PlanScope, Scope, SourceRule,
+    Abuse, Class, Config, History, Limit, Match, Plan, PlanLimit, PlanScope, Scope, SourceRule,
 };
 
 impl Config {
@@ -34,7 +34,8 @@ impl Display for Toml<'_> {
         }
         config.plans.iter().try_for_each(|one| plan(f, one))?;
         config.sources.iter().try_for_each(|one| source(f, one))?;
-        config.abuse.iter().try_for_each(|one| abuse(f, one))
+        config.abuse.iter().try_for_each(|one| abuse(f, one))?;
+        history(f, config.history)
     }
 }
 
@@ -157,6 +158,16 @@ fn abuse(f: &mut Formatter<'_>, abuse: &Abuse) -> fmt::Result {
     }
     writeln!(f, "ban_for = {}", seconds(abuse.ban_for))?;
     writeln!(f, "ban_max = {}", seconds(abuse.ban_max))
+}
+
+fn history(f: &mut Formatter<'_>, history: History) -> fmt::Result {
+    if history == History::default() {
+        return Ok(());
+    }
+    writeln!(f, "\n[history]")?;
+    writeln!(f, "enabled = {}", history.enabled)?;
+    writeln!(f, "keep = {}", seconds(history.keep))?;
+    writeln!(f, "max_size = \"{}\"", history.max_size)
 }
 
 /// The grammar has whole seconds alone.
