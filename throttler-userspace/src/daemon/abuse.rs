@@ -14,6 +14,7 @@ use throttler_common::notice::Kind;
 
 pub(super) use self::line::Line;
 use self::names::Whom;
+pub(super) use self::names::found as found_limit;
 pub(super) use self::quota::{LeftOut, Quota};
 use crate::compile::{Clock, Description};
 use crate::kernel::monotonic;
@@ -36,6 +37,11 @@ impl Names {
     pub(super) fn push(&mut self, description: Arc<Description>) {
         self.0.push_front(description);
         self.0.truncate(Self::KEPT);
+    }
+
+    /// Of the generation in force.
+    pub(super) fn latest(&self) -> Option<&Arc<Description>> {
+        self.0.front()
     }
 
     pub(super) fn of(&self, generation: u32) -> Option<&Arc<Description>> {

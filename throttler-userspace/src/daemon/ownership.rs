@@ -18,7 +18,13 @@ use crate::kernel::sys;
 
 /// What the names of files in the state directory contain: an interface's name is in front, and `.new` or `.broken-` may
 /// follow.
-const STATE: [&str; 4] = [".lock", ".overrides.json", ".policy.toml", ".standing.json"];
+const STATE: [&str; 5] = [
+    ".history.db",
+    ".lock",
+    ".overrides.json",
+    ".policy.toml",
+    ".standing.json",
+];
 
 /// Makes another user's daemon its directories, and gives them with what is in them to a user; not those that a daemon uses.
 pub(super) fn take_over(common: &Common, uid: u32, gid: u32) -> Result<()> {

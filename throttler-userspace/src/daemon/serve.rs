@@ -17,6 +17,7 @@ use super::control::{self, Access, Control, Order, Socket, Telling};
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::heal::SLICES;
+use super::historian::Historian;
 use super::notify::Manager;
 use super::policy::Policy;
 use super::signals::{Signals, Told};
@@ -72,6 +73,8 @@ async fn serve_local(
     let telling = Telling::default();
     let vitals = vitals::of(&args.iface, &attached);
     let reloaded = Arc::new(AtomicBool::new(true));
+    let (historian, collecting) = Historian::start(&common.state_dir, &args.iface)
+        .context("starting the history's threads")?;
     let (orders, mut ordered) = mpsc::channel(1);
     let control = Control {
         bpffs: common.bpffs.clone(),
@@ -81,6 +84,7 @@ async fn serve_local(
         orders,
         vitals: Arc::clone(&vitals),
         telling: telling.clone(),
+        historian: historian.clone(),
         stopped: stopped.clone(),
     };
     if let Some(listener) = tcp {
@@ -106,7 +110,7 @@ async fn serve_local(
         vitals,
     };
     for one in &mut desired.attached {
-        follow(args, &mut tasks, one, &telling, &stopped)?;
+        follow(args, &mut tasks, one, &telling, &historian, &stopped)?;
     }
     desired.try_out();
     sys::give_memory_back();
@@ -127,6 +131,7 @@ async fn serve_local(
         if published != desired.generations() {
             published = desired.generations();
             tidy = Some((Instant::now() + TIDY).into());
+            historian.set(&desired.attached);
         }
         tokio::select! {
             () = manager.ping() => manager.alive(checked),
@@ -153,7 +158,7 @@ async fn serve_local(
                     log::info!("reloading, as asked over the control socket");
                     manager.reloading();
                     let _ = reply.send(desired.reload());
-                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &historian, &stopped)?;
                     manager.ready(&desired);
                 }
                 Order::Confirm(reply) => {
@@ -168,7 +173,7 @@ async fn serve_local(
                     manager.reloading();
                     // It has said in the log what failed.
                     let _ = desired.reload();
-                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &historian, &stopped)?;
                     manager.ready(&desired);
                 }
                 Told::End(name) => {
@@ -178,7 +183,7 @@ async fn serve_local(
             },
             changed = watch.changed() => {
                 changed?;
-                come(&mut interfaces, &mut desired, &mut tasks, &telling, &stopped)?;
+                come(&mut interfaces, &mut desired, &mut tasks, &telling, &historian, &stopped)?;
                 manager.status(&desired);
             }
             Some(ended) = tasks.join_next() => {
@@ -196,7 +201,10 @@ async fn serve_local(
     while let Some(ended) = tasks.join_next().await {
         ended.context("a task panicked")??;
     }
-    desired.leave()?;
+    let left = desired.leave();
+    // What was refused until the very end is in the table still, also where it was taken off.
+    historian.end(collecting);
+    left?;
     if !confirmed {
         bail!("the start was not confirmed in time (`throttler confirm`): detached");
     }
@@ -209,6 +217,7 @@ fn come(
     desired: &mut Desired<'_>,
     tasks: &mut JoinSet<Result<()>>,
     telling: &Telling,
+    historian: &Historian,
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
     for place in interfaces.look(desired) {
@@ -217,6 +226,7 @@ fn come(
             tasks,
             &mut desired.attached[place],
             telling,
+            historian,
             stopped,
         )?;
     }
@@ -229,6 +239,7 @@ fn follow(
     tasks: &mut JoinSet<Result<()>>,
     one: &mut Attached,
     telling: &Telling,
+    historian: &Historian,
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
     if let Some(trace) = one.trace.take() {
@@ -237,9 +248,11 @@ fn follow(
     if !one.is_read {
         let ring = Ring::open(&one.pins)?;
         let most = args.log_events_per_second;
-        let reading = Teller::new(one, telling.clone(), most).read(ring, stopped.clone());
+        let reading = Teller::new(one, telling.clone(), most, historian.state(one.iface()))
+            .read(ring, stopped.clone());
         tasks.spawn_local(reading);
         one.is_read = true;
     }
+    historian.follow(one);
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::abuse::{self, Names, Quota};
 use super::attachment::Attached;
 use super::control::Telling;
 use super::events::Ring;
+use super::historian::State;
 use super::vitals::Vitals;
 
 /// Tells of one interface.
@@ -22,17 +23,24 @@ pub(super) struct Teller {
     telling: Telling,
     quota: Quota,
     vitals: Arc<Vitals>,
+    history: Option<Arc<State>>,
 }
 
 impl Teller {
     /// `most`: lines of a kind in a second.
-    pub(super) fn new(one: &Attached, telling: Telling, most: u64) -> Self {
+    pub(super) fn new(
+        one: &Attached,
+        telling: Telling,
+        most: u64,
+        history: Option<Arc<State>>,
+    ) -> Self {
         Self {
             iface: one.iface().to_owned(),
             names: Arc::clone(&one.names),
             telling,
             quota: Quota::new(most),
             vitals: Arc::clone(&one.vitals),
+            history,
         }
     }
 
@@ -58,6 +66,10 @@ impl Teller {
     }
 
     fn tell(&mut self, event: &Event) {
+        // All of them, however many the log has room for.
+        if let Some(history) = &self.history {
+            history.tell(event);
+        }
         self.catch_up(Instant::now());
         let kind = Kind::from_index(event.kind);
         if self.quota.admits(kind, event.refused) {

@@ -118,7 +118,7 @@ pub fn merged(rows: Vec<Violation>) -> Vec<Violation> {
 }
 
 /// Adds a row of other sources of the same key.
-fn absorb(sum: &mut Violation, row: &Violation) {
+pub fn absorb(sum: &mut Violation, row: &Violation) {
     let add = |into: &mut throttler_common::abi::Tally, from: throttler_common::abi::Tally| {
         into.packets = into.packets.saturating_add(from.packets);
         into.bytes = into.bytes.saturating_add(from.bytes);

@@ -4,7 +4,7 @@
 use rusqlite::{Result, params};
 
 use super::archive::violation;
-use super::bounds::{Folded, fold};
+use super::bounds::{Folded, NETWORKS, SOURCES, fold};
 use super::store::{MERGED, put, set_fact};
 use super::{HOUR, MINUTE, Store, Violation};
 
@@ -14,6 +14,9 @@ const MINUTES_KEPT: i64 = 48 * HOUR;
 const MINUTES_KEPT_AT_LEAST: i64 = HOUR;
 /// Pages given back to the file system in a step.
 const PAGES: u32 = 256;
+
+/// Rows of a slice that has not been brought within the bounds, at most.
+const BOUND: usize = SOURCES + NETWORKS;
 
 const COLUMNS: &str = "begin, width, source, scope, plan, lim, unit, rate, reason, monitored, sources, packets, bytes, \
      estimated, banned_packets, banned_bytes, bans, banned_until, first, last, wait";
@@ -77,19 +80,20 @@ impl Store {
         set_fact(&transaction, MERGED, begin + MINUTE)?;
         transaction.commit()?;
         if hour > merged - merged.rem_euclid(HOUR) && merged > 0 {
-            self.bound_hour(merged - merged.rem_euclid(HOUR))?;
+            self.bound_hour(merged - merged.rem_euclid(HOUR), BOUND)?;
         }
-        self.bound_hour(hour)?;
+        // Before it is whole, not after every minute.
+        self.bound_hour(hour, 2 * BOUND)?;
         Ok(true)
     }
 
-    /// Sums up what an hour has beyond the bounds on its rows.
-    fn bound_hour(&mut self, hour: i64) -> Result<()> {
+    /// Sums up what an hour has beyond the bounds on its rows, if it has more than `most`.
+    fn bound_hour(&mut self, hour: i64, most: usize) -> Result<()> {
         let count = "SELECT count(*) FROM violations WHERE begin = ?1 AND width = ?2";
         let count: i64 = self
             .connection
             .query_row(count, params![hour, HOUR], |row| row.get(0))?;
-        if count.cast_unsigned() <= (super::bounds::SOURCES + super::bounds::NETWORKS) as u64 {
+        if count.cast_unsigned() <= most as u64 {
             return Ok(());
         }
         let Folded { kept, folded } = fold(self.slices(hour, HOUR)?);

@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 
 use super::peer::Peer;
 use super::{Control, Order, Telling, bind, routes, serve};
+use crate::daemon::historian::Historian;
 use crate::kernel::sys;
 
 /// A router, and what it needs to live.
@@ -151,6 +152,7 @@ fn control(runtime: &Runtime, stopped: watch::Receiver<bool>) -> Control {
         reloaded: Arc::new(AtomicBool::new(true)),
         vitals: Arc::new([]),
         telling: Telling::default(),
+        historian: Historian::of_none(),
         orders,
         stopped,
     }

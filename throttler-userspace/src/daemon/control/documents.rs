@@ -1,6 +1,7 @@
 //! What can be read: the documents that the commands print, from the same maps.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -13,7 +14,7 @@ use tokio::task::spawn_blocking;
 use super::Control;
 use super::problem::Problem;
 use crate::cli;
-use crate::daemon::vitals;
+use crate::daemon::{historian, vitals};
 use crate::overrides::Kind;
 use crate::report::{self, Attachment, BucketFilter, Format, Question};
 
@@ -142,9 +143,11 @@ pub(super) async fn source(
 pub(super) async fn metrics(State(control): State<Control>) -> Result<Response, Problem> {
     let reloaded = control.reloaded.load(std::sync::atomic::Ordering::Relaxed);
     let vitals = control.vitals.clone();
+    let histories = Arc::clone(control.historian.states());
     document(control, Which::default(), METRICS, move |attached, out| {
         out.extend(report::metrics(attached, reloaded)?.into_bytes());
         out.extend(vitals::metrics(&vitals).into_bytes());
+        out.extend(historian::metrics(&histories).into_bytes());
         Ok(())
     })
     .await

@@ -7,6 +7,7 @@ mod connections;
 mod documents;
 mod events;
 mod guard;
+mod history;
 mod listen;
 mod orders;
 mod overrides;
@@ -37,6 +38,7 @@ use self::peer::Peer;
 pub use self::routes::PATHS;
 pub(super) use self::tcp::{address, bind as bind_tcp};
 pub(super) use self::token::Access;
+use super::historian::Historian;
 use super::vitals::Vitals;
 
 /// What requests are answered from.
@@ -53,6 +55,8 @@ pub(super) struct Control {
     pub(super) vitals: Arc<[Arc<Vitals>]>,
     /// Events, for those who ask and those who follow.
     pub(super) telling: Telling,
+    /// What was refused, kept.
+    pub(super) historian: Historian,
     /// Ends streams.
     pub(super) stopped: watch::Receiver<bool>,
 }

@@ -1,0 +1,1 @@
+//! However many are refused, the history stays small.

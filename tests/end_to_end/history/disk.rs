@@ -1,0 +1,1 @@
+//! A disk that is full, or a file that is damaged, costs nothing but time.
