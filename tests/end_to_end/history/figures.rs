@@ -11,6 +11,9 @@ use crate::site::{FIVE_A_DAY, PORT, Site, address, server};
 const V4: u64 = 20 + 8 + 18;
 const V6: u64 = 40 + 8 + 18;
 
+/// A table that is walked over whenever somebody asks.
+const SMALL: &str = "[throttler]\nmax_sources = 1024\n";
+
 const TWO_SCOPES: &str = r#"
 [scopes.dns]
 match = [{ protocol = "udp", ports = [5300] }]
@@ -109,7 +112,7 @@ fn what_monitor_mode_spared_is_kept_apart() {
 #[test]
 fn bans_and_what_they_drop_are_kept() {
     let policy = format!(
-        "{FIVE_A_DAY}[abuse]\nban_after = {{ refusals = 3, within = \"1min\" }}\nban_for = \"1h\"\n\
+        "{SMALL}{FIVE_A_DAY}[abuse]\nban_after = {{ refusals = 3, within = \"1min\" }}\nban_for = \"1h\"\n\
          widen_after = {{ sources = 2, within = \"10min\" }}\n"
     );
     let site = Site::start("bans", &policy, &[]);

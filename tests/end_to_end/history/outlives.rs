@@ -1,7 +1,14 @@
 //! Over the daemon's end and its death nothing is lost, and nothing counted twice.
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use throttler_lab::frames;
+
 use super::{kept, of, read, sums};
-use crate::site::{FIVE_A_DAY, Site, address};
+use crate::site::{FIVE_A_DAY, LONG, PORT, Site, address, server};
 
 #[test]
 fn what_is_refused_until_the_very_end_is_kept() {
@@ -64,4 +71,35 @@ fn bans_outlive_a_kill() {
     site.daemon.kill().expect("an end");
     site.daemon.restart().expect("a daemon");
     assert_eq!(sums(&kept(&site)), found);
+}
+
+#[test]
+fn a_daemon_killed_in_the_middle_of_refusals_loses_none() {
+    let mut site = Site::start("middle", FIVE_A_DAY, &[]);
+    let source = address("192.0.2.1");
+    let frame = frames::udp(source, server(source), 1024, PORT, 18);
+    for _ in 0..3 {
+        let is_over = AtomicBool::new(false);
+        let (daemon, injector) = (&mut site.daemon, &site.injector);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    injector.send(&frame).expect("a frame");
+                }
+            });
+            let seen = daemon.stderr_lines().len();
+            let killed = daemon
+                .wait_stderr(0, " refused ", LONG)
+                .and_then(|_| daemon.kill())
+                .and_then(|_| daemon.restart())
+                .and_then(|()| daemon.wait_stderr(seen, " refused ", LONG))
+                .and_then(|_| daemon.kill());
+            is_over.store(true, Ordering::Relaxed);
+            killed.expect("a daemon that was killed");
+        });
+        site.daemon.restart().expect("a daemon");
+        let rows = kept(&site);
+        let refused = site.counters().reason("dns", "over_limit");
+        assert_eq!((sums(&rows).0, sums(&rows).1), refused);
+    }
 }

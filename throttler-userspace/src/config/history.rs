@@ -11,8 +11,8 @@ use super::words::Unit;
 
 /// A slice of the history is an hour in the end.
 const SHORTEST: Duration = Duration::from_secs(3_600);
-/// An empty database has some tens of kilobytes.
-const LEAST: u64 = 1_000_000;
+/// What is kept of the source table's counts, at most, and a flood's worst hour beside it.
+const LEAST: u64 = 16_000_000;
 /// Far beyond what the bounds on rows can fill.
 const MOST: u64 = 1_000_000_000_000;
 
@@ -36,7 +36,7 @@ pub(crate) fn history(raw: Option<&RawHistory>, findings: &mut Findings) -> Hist
             Ok(size) if (LEAST..=MOST).contains(&size) => return Some(size),
             Ok(_) => GrammarError::new(
                 format!("`max_size` {} is out of range", quote(found.get_ref())),
-                "write `1MB` to `1000GB`; the default is 256MB",
+                "write `16MB` to `1000GB`; the default is 256MB",
             ),
             Err(error) => error,
         };

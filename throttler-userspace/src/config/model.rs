@@ -222,7 +222,7 @@ pub struct History {
     pub enabled: bool,
     /// How long, an hour to 366 days.
     pub keep: Duration,
-    /// What the database may grow to in bytes, 10^6 to 10^12.
+    /// What the database may grow to in bytes, 16 * 10^6 to 10^12.
     pub max_size: u64,
 }
 

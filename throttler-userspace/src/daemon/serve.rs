@@ -141,6 +141,10 @@ async fn serve_local(
             }
             _ = checks.tick() => {
                 desired.check();
+                for one in &mut desired.attached {
+                    let history = historian.state(one.iface());
+                    one.keeper.history(history.and_then(|history| history.fault()));
+                }
                 checked = Instant::now();
                 manager.status(&desired);
             }

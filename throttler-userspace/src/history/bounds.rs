@@ -54,10 +54,14 @@ pub fn fold_beyond(rows: Vec<Violation>, sources: usize, networks: usize) -> Fol
     }
 }
 
-/// Whether a row is of one source, and not the sum of many.
+/// Whether a row is of one source, and not of a network (or of sources that are as wide).
 #[must_use]
 pub fn is_single(row: &Violation) -> bool {
-    row.sources == 1 && row.source.prefix_len() > 0
+    row.source.prefix_len() > parent_bits(row.source)
+}
+
+fn parent_bits(source: IpNet) -> u8 {
+    PARENT_PREFIX[usize::from(matches!(source, IpNet::V6(_)))]
 }
 
 /// Takes all but the `most` worst.
@@ -77,8 +81,7 @@ fn least(rows: &mut Vec<Violation>, most: usize) -> Vec<Violation> {
 
 /// The network that a source is counted to.
 fn network(source: IpNet) -> IpNet {
-    let bits = PARENT_PREFIX[usize::from(matches!(source, IpNet::V6(_)))];
-    wide(source, bits.min(source.prefix_len()))
+    wide(source, parent_bits(source).min(source.prefix_len()))
 }
 
 fn family(source: IpNet) -> IpNet {

@@ -11,6 +11,8 @@ mod fault;
 mod retention;
 mod schema;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

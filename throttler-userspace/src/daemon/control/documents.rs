@@ -37,8 +37,16 @@ pub(super) async fn status(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let state_dir = control.state_dir.clone();
+    let histories = Arc::clone(control.historian.states());
     document(control, query(which, WHICH)?, JSON, move |attached, out| {
-        let beside = cli::beside(&state_dir, attached)?;
+        let mut beside = cli::beside(&state_dir, attached)?;
+        for (one, beside) in attached.iter().zip(&mut beside) {
+            // On a full disk its file may not say it.
+            let history = histories.iter().find(|known| known.iface() == one.iface());
+            if let (Some(history), Some(standing)) = (history, &mut beside.standing) {
+                standing.history_fault = history.fault();
+            }
+        }
         report::status(out, attached, |place| beside[place].clone(), Format::Json)
     })
     .await

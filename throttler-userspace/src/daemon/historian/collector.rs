@@ -87,6 +87,7 @@ impl Collector {
                     let mut stations = self.stations.iter_mut();
                     if let Some(station) = stations.find(|one| one.iface() == iface) {
                         station.set(settings);
+                        station.look();
                     }
                 }
             }

@@ -76,10 +76,6 @@ pub(super) fn row(begin: i64, source: IpNet, label: &Label) -> Violation {
 }
 
 impl Pending {
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Adds a row of one source: in its slice it is counted once.
     pub(super) fn add(&mut self, row: Violation) {
         if self.rows.len() >= MOST {
@@ -207,4 +203,73 @@ fn by_slice(rows: impl IntoIterator<Item = Violation>) -> BTreeMap<(i64, u32), V
         slices.entry((row.begin, row.width)).or_default().push(row);
     }
     slices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(begin: i64, number: u32, packets: u64) -> Violation {
+        let label = Label {
+            scope: "api".to_owned(),
+            plan: None,
+            limit: Some("burst".to_owned()),
+            unit: None,
+            rate: None,
+            reason: "over_limit".to_owned(),
+            monitored: false,
+        };
+        let addr = std::net::Ipv4Addr::from(number);
+        let mut row = row(begin, IpNet::from(std::net::IpAddr::from(addr)), &label);
+        row.refused.packets = packets;
+        (row.first, row.last) = (begin * 1_000, begin * 1_000);
+        row
+    }
+
+    fn packets(rows: &[Violation]) -> u64 {
+        rows.iter().map(|row| row.refused.packets).sum()
+    }
+
+    #[test]
+    fn the_worst_of_a_minute_have_rows_of_their_own() {
+        let mut pending = Pending::default();
+        for number in 0..10_000 {
+            pending.add(numbered(0, number, u64::from(number)));
+        }
+        assert!(pending.is_crowded(0));
+        let rows = pending.take(0);
+        assert_eq!(packets(&rows), (0..10_000).sum::<u64>());
+        let singles = || rows.iter().filter(|row| is_single(row));
+        assert_eq!(singles().count(), SOURCES);
+        assert!(singles().all(|row| row.refused.packets >= 10_000 - SOURCES as u64));
+        // The minute has no more room; who has a row goes on with it.
+        pending.add(numbered(0, 9_999, 5));
+        pending.add(numbered(0, 20_000, 50_000));
+        let again = pending.take(0);
+        let own: Vec<_> = again.iter().filter(|row| is_single(row)).collect();
+        assert_eq!((own.len(), own[0].refused.packets), (1, 5));
+        assert_eq!(packets(&again), 50_005);
+        // The next one has.
+        pending.add(numbered(60, 20_000, 1));
+        assert!(pending.take(60).iter().all(is_single));
+    }
+
+    #[test]
+    fn a_disk_that_is_gone_for_a_day_costs_little_memory() {
+        let mut pending = Pending::default();
+        let mut sum = 0;
+        for minute in (0..24 * 60_i64).step_by(30) {
+            for number in 0..3_000 {
+                let packets = u64::from(number) + 1;
+                pending.add(numbered(minute * 60, number * 97, packets));
+                sum += packets;
+            }
+            assert!(pending.rows.len() <= MOST);
+        }
+        let lost = pending.lost;
+        let rows = pending.take(0);
+        assert_eq!(packets(&rows) + lost, sum);
+        pending.put_back(rows);
+        assert!(pending.rows.len() <= MOST);
+    }
 }

@@ -160,10 +160,15 @@ impl Station {
         }
     }
 
-    /// Looks at everybody once more, and wants it written.
-    pub(super) fn flush(&mut self) {
+    /// Looks at everybody now: what was refused under the generation before is not taken for the new one's doing.
+    pub(super) fn look(&mut self) {
         self.next_look = Instant::now();
         self.round();
+    }
+
+    /// Looks at everybody once more, and wants it written.
+    pub(super) fn flush(&mut self) {
+        self.look();
         self.flush = self.ledger.is_some() && self.settings.enabled;
     }
 
