@@ -8,7 +8,7 @@ use crate::said::{binary, clean, root, run, say};
 const UNKNOWN: &str = "zzzzzzzzzzzz";
 
 /// Sections of throttler.toml(5), with a policy that has an entry in the section's table in the place of `%`.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 14] = [
     ("TOP LEVEL", "%"),
     ("[throttler]", "[throttler]\n%"),
     (
@@ -31,6 +31,7 @@ const TABLES: [(&str, &str); 13] = [
         "ban_after",
         "[abuse]\nban_for = \"1s\"\n[abuse.ban_after]\nwithin = \"1s\"\n%",
     ),
+    ("[history]", "[history]\n%"),
     (
         "widen_after",
         "[abuse.ban_after]\nrefusals = 1\nwithin = \"1s\"\n[abuse.widen_after]\nwithin = \"1s\"\n%",

@@ -10,6 +10,7 @@ mod control_access;
 mod crowd;
 mod doctor;
 mod exit;
+mod history;
 mod http;
 mod insight;
 mod interfaces;

@@ -23,6 +23,9 @@ pub struct Standing {
     pub last_reload: Option<Reload>,
     /// What the latest self-check found wrong.
     pub fault: Option<String>,
+    /// What keeps the history from being written.
+    #[serde(default)]
+    pub history_fault: Option<String>,
 }
 
 /// How a reload ended.

@@ -9,6 +9,7 @@ mod diagnostic;
 mod fields;
 mod findings;
 mod grammar;
+mod history;
 mod layers;
 mod limits;
 mod model;
@@ -21,6 +22,7 @@ mod protocol;
 mod rate;
 mod raw;
 mod raw_abuse;
+mod raw_history;
 mod raw_limits;
 mod raw_notify;
 mod raw_scopes;
@@ -48,9 +50,9 @@ pub use cidr::parse_cidr;
 pub use diagnostic::{ConfigError, Diagnostic};
 pub use grammar::{GrammarError, parse_duration};
 pub use model::{
-    Abuse, BanAfter, By, Class, Config, Destination, Interest, Layer, Limit, Match, Notify, Plan,
-    PlanLimit, PlanScope, PortRange, Protocol, Scope, SecretRef, SourceRule, Told, Webhook,
-    WidenAfter,
+    Abuse, BanAfter, By, Class, Config, Destination, History, Interest, Layer, Limit, Match,
+    Notify, Plan, PlanLimit, PlanScope, PortRange, Protocol, Scope, SecretRef, SourceRule, Told,
+    Webhook, WidenAfter,
 };
 pub(crate) use notify::parse_url;
 pub use rate::Rate;
@@ -147,12 +149,14 @@ fn validate(
         .abuse
         .as_ref()
         .and_then(|raw| abuse::abuse(raw, &settings, findings));
+    let history = history::history(raw.history.as_ref(), findings);
     let mut config = Config {
         scopes,
         layers,
         plans,
         sources,
         abuse,
+        history,
         ..empty(&settings)
     };
     config.notify = notify::notify(&raw.notify, &config, findings);
@@ -171,6 +175,7 @@ fn empty(settings: &settings::Settings) -> Config {
         plans: Vec::new(),
         sources: Vec::new(),
         abuse: None,
+        history: History::default(),
         notify: Vec::new(),
         warnings: Vec::new(),
     }

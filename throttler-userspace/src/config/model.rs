@@ -32,6 +32,8 @@ pub struct Config {
     pub sources: Vec<SourceRule>,
     /// When the datapath bans by itself; `None` means never.
     pub abuse: Option<Abuse>,
+    /// What the daemon keeps of refusals.
+    pub history: History,
     /// Who is told of what, in file order; at most 16.
     pub notify: Vec<Notify>,
     /// Rendered, one line each, with file and line.
@@ -293,4 +295,25 @@ pub struct Interest {
     pub sources: Vec<IpNet>,
     /// By name.
     pub ifaces: Vec<String>,
+}
+
+/// What the daemon keeps of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// Whether it keeps anything.
+    pub enabled: bool,
+    /// How long, an hour to 366 days.
+    pub keep: Duration,
+    /// What the database may grow to in bytes, 16 * 10^6 to 10^12.
+    pub max_size: u64,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            keep: Duration::from_secs(30 * 86_400),
+            max_size: 256_000_000,
+        }
+    }
 }

@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::fields::{Fields, Value, wrong_type};
 use super::findings::Findings;
 use super::raw_abuse::{RawAbuse, abuse};
+use super::raw_history::{RawHistory, history};
 use super::raw_limits::{RawPlanScope, plan_scope};
 use super::raw_notify::{RawNotify, notify};
 use super::raw_scopes::{RawLayer, RawScope, layer, scope};
@@ -24,6 +25,7 @@ pub(crate) struct RawConfig {
     pub(crate) plans: Named<Named<RawPlanScope>>,
     pub(crate) sources: Vec<RawSource>,
     pub(crate) abuse: Option<RawAbuse>,
+    pub(crate) history: Option<RawHistory>,
     pub(crate) notify: Vec<RawNotify>,
 }
 
@@ -53,6 +55,7 @@ pub(crate) fn read(text: &str, findings: &mut Findings) -> RawConfig {
             "plans",
             "sources",
             "abuse",
+            "history",
             "notify",
         ],
         findings,
@@ -64,6 +67,7 @@ pub(crate) fn read(text: &str, findings: &mut Findings) -> RawConfig {
         plans: named(&root, "plans", "[plans.pro.api]", findings, plan),
         sources: sources(&root, findings),
         abuse: abuse(&root, findings),
+        history: history(&root, findings),
         notify: notify(&root, findings),
     }
 }

@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use super::model::{
-    Abuse, Class, Config, Destination, Limit, Match, Notify, Plan, PlanLimit, PlanScope, Scope,
-    SecretRef, SourceRule, Told,
+    Abuse, Class, Config, Destination, History, Limit, Match, Notify, Plan, PlanLimit, PlanScope,
+    Scope, SecretRef, SourceRule, Told,
 };
 
 impl Config {
@@ -36,6 +36,7 @@ impl Display for Toml<'_> {
         config.plans.iter().try_for_each(|one| plan(f, one))?;
         config.sources.iter().try_for_each(|one| source(f, one))?;
         config.abuse.iter().try_for_each(|one| abuse(f, one))?;
+        history(f, config.history)?;
         config.notify.iter().try_for_each(|one| notify(f, one))
     }
 }
@@ -214,6 +215,16 @@ fn reference(secret: &SecretRef) -> String {
         SecretRef::File(path) => format!("{{ file = {} }}", quoted(&path.to_string_lossy())),
         SecretRef::Env(name) => format!("{{ env = {} }}", quoted(name)),
     }
+}
+
+fn history(f: &mut Formatter<'_>, history: History) -> fmt::Result {
+    if history == History::default() {
+        return Ok(());
+    }
+    writeln!(f, "\n[history]")?;
+    writeln!(f, "enabled = {}", history.enabled)?;
+    writeln!(f, "keep = {}", seconds(history.keep))?;
+    writeln!(f, "max_size = \"{}\"", history.max_size)
 }
 
 /// The grammar has whole seconds alone.

@@ -15,7 +15,7 @@ use throttler_common::notice::Kind;
 
 pub(super) use self::line::Line;
 use self::names::Whom;
-pub(super) use self::names::layer;
+pub(super) use self::names::{found as found_limit, layer};
 pub(super) use self::quota::{LeftOut, Quota};
 pub(super) use self::told::{Spoken, told};
 use crate::compile::{Clock, Description};
@@ -41,9 +41,14 @@ impl Names {
         self.0.truncate(Self::KEPT);
     }
 
+    /// Of the generation in force.
+    pub(super) fn latest(&self) -> Option<&Arc<Description>> {
+        self.0.front()
+    }
+
     /// The latest generation.
     pub(super) fn newest(&self) -> Option<u32> {
-        self.0.front().map(|description| description.generation)
+        self.latest().map(|description| description.generation)
     }
 
     pub(super) fn of(&self, generation: u32) -> Option<&Arc<Description>> {

@@ -9,6 +9,7 @@ use aya_log::EbpfLogger;
 
 use super::abuse::Names;
 use super::heal::Enforced;
+use super::historian::Table;
 use super::keeper::Keeper;
 use super::policy::Policy;
 use super::publish::{Published, publish};
@@ -40,6 +41,8 @@ pub(super) struct Attached {
     announcement: Option<String>,
     /// Whether its maps are those that were pinned before.
     pub(super) adopted: bool,
+    /// How its source table came to be.
+    pub(super) table: Table,
     /// Whether somebody reads its events.
     pub(super) is_read: bool,
     /// What was attached.
@@ -206,6 +209,10 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, policy: &Rc<Policy>) -> 
         }
     }
     let adopted = matches!(loaded.reuse, Reuse::Adopted | Reuse::Resized(_));
+    let table = match loaded.reuse {
+        Reuse::Resized(_) => Table::Resized,
+        Reuse::Adopted | Reuse::Fresh | Reuse::Replaced(_) => Table::AsItIs,
+    };
     let Published {
         policy,
         description,
@@ -239,6 +246,7 @@ fn attach(pins: &Pins, common: &Common, args: &RunArgs, policy: &Rc<Policy>) -> 
         trace: loaded.trace,
         book: Rc::new(book),
         adopted,
+        table,
         announcement: None,
         is_read: false,
         program: loaded.program,

@@ -33,6 +33,7 @@ impl Keeper {
                 daemon_since: now,
                 last_reload: None,
                 fault: None,
+                history_fault: None,
             },
             failing: false,
         };
@@ -53,6 +54,14 @@ impl Keeper {
     pub(super) fn checked(&mut self, fault: Option<&str>) {
         if self.standing.fault.as_deref() != fault {
             self.standing.fault = fault.map(str::to_owned);
+            self.save();
+        }
+    }
+
+    /// Notes what keeps the history from being written.
+    pub(super) fn history(&mut self, fault: Option<String>) {
+        if self.standing.history_fault != fault {
+            self.standing.history_fault = fault;
             self.save();
         }
     }

@@ -7,6 +7,7 @@ pub mod control;
 mod desired;
 mod events;
 mod heal;
+mod historian;
 mod keeper;
 pub mod lock;
 mod lockout;

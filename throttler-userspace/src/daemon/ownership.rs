@@ -18,7 +18,8 @@ use crate::kernel::sys;
 
 /// What the names of files in the state directory contain: an interface's name is in front, and `.new` or `.broken-` may
 /// follow.
-const STATE: [&str; 5] = [
+const STATE: [&str; 6] = [
+    ".history.db",
     ".lock",
     ".lookout.json",
     ".overrides.json",

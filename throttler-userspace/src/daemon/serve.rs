@@ -18,12 +18,13 @@ use super::control::{self, Access, Control, Listeners, Order, Socket, Sources, T
 use super::desired::Desired;
 use super::events::{self, Ring};
 use super::heal::SLICES;
+use super::historian::Historian;
 use super::lookout::{Lookout, News};
 use super::notify::Manager;
 use super::outbox::Outbox;
 use super::policy::Policy;
 use super::signals::{Signals, Told};
-use super::tell::Teller;
+use super::tell::{Hearers, Teller};
 use super::vitals::{self, Pulse};
 use super::watch::{Interfaces, Watch};
 use crate::cli::Common;
@@ -84,6 +85,13 @@ async fn serve_local(
     let told = outbox.clone();
     let sink = Box::new(move |alert| told.tell(alert));
     let (lookout, looking) = Lookout::start(common, args, &telling, sink)?;
+    let (historian, collecting) = Historian::start(&common.state_dir, &args.iface)
+        .context("starting the history's threads")?;
+    let hearers = Hearers {
+        telling: telling.clone(),
+        lookout: lookout.clone(),
+        historian: historian.clone(),
+    };
     let (orders, mut ordered) = mpsc::channel(1);
     let control = Control {
         bpffs: common.bpffs.clone(),
@@ -97,6 +105,7 @@ async fn serve_local(
         telling: telling.clone(),
         lookout: lookout.clone(),
         outbox: outbox.clone(),
+        historian: historian.clone(),
         stopped: stopped.clone(),
     };
     let listeners = Listeners {
@@ -116,7 +125,7 @@ async fn serve_local(
         vitals,
     };
     for one in &mut desired.attached {
-        follow(args, &mut tasks, one, &telling, &lookout, &stopped)?;
+        follow(args, &mut tasks, one, &hearers, &stopped)?;
     }
     if let Some(one) = desired.attached.first() {
         lookout.know(&one.book);
@@ -140,6 +149,7 @@ async fn serve_local(
         if published != desired.generations() {
             published = desired.generations();
             tidy = Some((Instant::now() + TIDY).into());
+            historian.set(&desired.attached);
         }
         tokio::select! {
             () = manager.ping() => manager.alive(checked),
@@ -149,6 +159,10 @@ async fn serve_local(
             }
             _ = checks.tick() => {
                 desired.check();
+                for one in &mut desired.attached {
+                    let history = historian.state(one.iface());
+                    one.keeper.history(history.and_then(|history| history.fault()));
+                }
                 checked = Instant::now();
                 manager.status(&desired);
             }
@@ -166,7 +180,7 @@ async fn serve_local(
                     log::info!("reloading, as asked over the control socket");
                     manager.reloading();
                     let _ = reply.send(desired.reload());
-                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &lookout, &stopped)?;
+                    come(&mut interfaces, &mut desired, &mut tasks, &hearers, &stopped)?;
                     manager.ready(&desired);
                 }
                 Order::Confirm(reply) => {
@@ -186,7 +200,7 @@ async fn serve_local(
                     manager.reloading();
                     // It has said in the log what failed.
                     let _ = desired.reload();
-                    come(&mut interfaces, &mut desired, &mut tasks, &telling, &lookout, &stopped)?;
+                    come(&mut interfaces, &mut desired, &mut tasks, &hearers, &stopped)?;
                     manager.ready(&desired);
                 }
                 Told::End(name) => {
@@ -196,7 +210,7 @@ async fn serve_local(
             },
             changed = watch.changed() => {
                 changed?;
-                come(&mut interfaces, &mut desired, &mut tasks, &telling, &lookout, &stopped)?;
+                come(&mut interfaces, &mut desired, &mut tasks, &hearers, &stopped)?;
                 manager.status(&desired);
             }
             Some(ended) = tasks.join_next() => {
@@ -217,6 +231,8 @@ async fn serve_local(
     // The maps are still there.
     lookout.end(looking);
     let left = desired.leave();
+    // What was refused until the very end is in the table still, also where it was taken off.
+    historian.end(collecting);
     desired.outbox.end().await;
     left?;
     if !confirmed {
@@ -230,8 +246,7 @@ fn come(
     interfaces: &mut Interfaces,
     desired: &mut Desired<'_>,
     tasks: &mut JoinSet<Result<()>>,
-    telling: &Telling,
-    lookout: &Lookout,
+    hearers: &Hearers,
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
     for place in interfaces.look(desired) {
@@ -239,8 +254,7 @@ fn come(
             desired.args,
             tasks,
             &mut desired.attached[place],
-            telling,
-            lookout,
+            hearers,
             stopped,
         )?;
     }
@@ -252,8 +266,7 @@ fn follow(
     args: &RunArgs,
     tasks: &mut JoinSet<Result<()>>,
     one: &mut Attached,
-    telling: &Telling,
-    lookout: &Lookout,
+    hearers: &Hearers,
     stopped: &watch::Receiver<bool>,
 ) -> Result<()> {
     if let Some(trace) = one.trace.take() {
@@ -263,10 +276,11 @@ fn follow(
         let ring = Ring::open(&one.pins)?;
         let most = args.log_events_per_second;
         // In front of the first event.
-        lookout.follow(one.iface(), &one.names);
-        let teller = Teller::new(one, telling.clone(), most, lookout);
+        hearers.lookout.follow(one.iface(), &one.names);
+        let teller = Teller::new(one, hearers, most);
         tasks.spawn_local(teller.read(ring, stopped.clone()));
         one.is_read = true;
     }
+    hearers.historian.follow(one);
     Ok(())
 }

@@ -13,8 +13,19 @@ use super::abuse::{self, Names, Quota};
 use super::attachment::Attached;
 use super::control::Telling;
 use super::events::Ring;
+use super::historian::{Historian, State};
 use super::lookout::Lookout;
 use super::vitals::Vitals;
+
+/// Who hears of every event.
+pub(super) struct Hearers {
+    /// The log, and who follows it.
+    pub(super) telling: Telling,
+    /// What is worth an alert.
+    pub(super) lookout: Lookout,
+    /// What is kept.
+    pub(super) historian: Historian,
+}
 
 /// Tells of one interface.
 pub(super) struct Teller {
@@ -26,19 +37,21 @@ pub(super) struct Teller {
     lookout: Lookout,
     /// The interface's, to the lookout.
     place: Option<usize>,
+    history: Option<Arc<State>>,
 }
 
 impl Teller {
     /// `most`: lines of a kind in a second.
-    pub(super) fn new(one: &Attached, telling: Telling, most: u64, lookout: &Lookout) -> Self {
+    pub(super) fn new(one: &Attached, hearers: &Hearers, most: u64) -> Self {
         Self {
             iface: one.iface().to_owned(),
             names: Arc::clone(&one.names),
-            telling,
+            telling: hearers.telling.clone(),
             quota: Quota::new(most),
             vitals: Arc::clone(&one.vitals),
-            lookout: lookout.clone(),
-            place: lookout.place(one.iface()),
+            lookout: hearers.lookout.clone(),
+            place: hearers.lookout.place(one.iface()),
+            history: hearers.historian.state(one.iface()),
         }
     }
 
@@ -64,6 +77,10 @@ impl Teller {
     }
 
     fn tell(&mut self, event: &Event) {
+        // All of them, however many the log has room for.
+        if let Some(history) = &self.history {
+            history.tell(event);
+        }
         self.catch_up(Instant::now());
         let kind = Kind::from_index(event.kind);
         if self.quota.admits(kind, event.refused) {

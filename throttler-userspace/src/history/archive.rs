@@ -1,10 +1,11 @@
 //! The readers' side.
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, Error, OpenFlags, Result, Row, params};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Result, Row, params};
 use throttler_common::abi::Tally;
 
 use super::Violation;
@@ -12,7 +13,7 @@ use super::Violation;
 const BETWEEN: &str = "
     SELECT begin, width, source, scope, plan, lim, unit, rate, reason, monitored, sources, packets, bytes, estimated,
            banned_packets, banned_bytes, bans, banned_until, first, last, wait
-    FROM violations WHERE last >= ?1 AND first < ?2 ORDER BY begin";
+    FROM violations WHERE begin > ?1 / 1000 - 3600 AND last >= ?1 AND first < ?2 ORDER BY begin";
 
 /// The database of an interface, for whoever reads it.
 pub struct Archive {
@@ -31,7 +32,22 @@ impl Archive {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_secs(5))?;
-        Ok(Some(Self { connection }))
+        let readable = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+        let denied = |error: &Error| {
+            let code = error.sqlite_error_code();
+            matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+        };
+        match readable {
+            // No daemon has it open, and who may not write to the directory cannot make the files beside it, which a
+            // reader of a database that nobody else has open does not need.
+            Err(error) if denied(&error) && !beside(path, "-wal").exists() => {
+                let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+                let connection = Connection::open_with_flags(unchanging(path), flags)?;
+                Ok(Some(Self { connection }))
+            }
+            Err(error) => Err(error),
+            Ok(()) => Ok(Some(Self { connection })),
+        }
     }
 
     /// Hands over what was refused between two times (milliseconds since the epoch), the oldest slice first. A slice that is
@@ -49,7 +65,27 @@ impl Archive {
     }
 }
 
-fn violation(row: &Row<'_>) -> Result<Violation> {
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The URI of a file that nobody changes (sqlite.org/uri.html).
+fn unchanging(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            // Writing to a string does not fail.
+            _ => drop(write!(uri, "%{byte:02x}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+pub(super) fn violation(row: &Row<'_>) -> Result<Violation> {
     let text = |index| {
         let text: String = row.get(index)?;
         Ok::<_, Error>((!text.is_empty()).then_some(text))

@@ -5,8 +5,14 @@
 //! process); the questions are aggregates; and whoever wants to ask others has `sqlite3`.
 
 mod archive;
+mod baseline;
+pub mod bounds;
+mod fault;
+mod retention;
 mod schema;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +21,14 @@ use ipnet::IpNet;
 use throttler_common::abi::Tally;
 
 pub use archive::Archive;
-pub use store::Store;
+pub use baseline::{Baseline, Key};
+pub use fault::Fault;
+pub use store::{Extent, Store};
+
+/// Length of a slice in seconds when it is written.
+pub const MINUTE: i64 = 60;
+/// Length of an older one.
+pub const HOUR: i64 = 3_600;
 
 /// What one source (or what is left of many) was refused by one limit within one slice of time.
 #[derive(Clone, Debug, PartialEq, Eq)]

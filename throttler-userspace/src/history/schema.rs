@@ -7,6 +7,9 @@ pub(super) const APPLICATION_ID: i32 = 0x5448_5254;
 /// In the file's header: which tables it has.
 pub(super) const VERSION: i32 = 1;
 
+/// Needs an empty file: whether pages that were freed can be given back without rewriting it.
+const LAYOUT: &str = "PRAGMA auto_vacuum = INCREMENTAL";
+
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS violations (
         begin     INTEGER NOT NULL, -- seconds since the epoch
@@ -32,11 +35,27 @@ const TABLES: &str = "
         wait      INTEGER NOT NULL, -- nanoseconds
         PRIMARY KEY (begin, width, source, scope, plan, lim, unit, rate, reason, monitored)
     ) STRICT, WITHOUT ROWID;
+    -- How much of what the source table counts of whom is in `violations`.
+    CREATE TABLE IF NOT EXISTS baselines (
+        who     BLOB    PRIMARY KEY, -- address, region, scope
+        refused INTEGER NOT NULL,
+        packets INTEGER NOT NULL,    -- dropped
+        bytes   INTEGER NOT NULL,
+        ban     INTEGER NOT NULL,    -- the datapath's word
+        at      INTEGER NOT NULL     -- monotonic nanoseconds
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS facts (
+        name  TEXT    PRIMARY KEY,
+        value INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Makes the tables of an empty database.
 pub(super) fn create(connection: &Connection) -> Result<()> {
-    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    connection.pragma_update(None, "user_version", VERSION)?;
-    connection.execute_batch(TABLES)
+    connection.execute_batch(LAYOUT)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // In one transaction: half a database must not be taken for a whole one.
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT"
+    ))
 }

@@ -24,6 +24,9 @@ pub(super) fn print(out: &mut impl Write, report: &StatusReport<'_>) -> Result<(
     if let Some(fault) = &report.fault {
         writeln!(out, "  FAULT    {}", harmless(fault.clone()))?;
     }
+    if let Some(fault) = &report.history_fault {
+        writeln!(out, "  HISTORY  not written: {}", harmless(fault.clone()))?;
+    }
     let now = Timestamp::now();
     let mut line = |name: &str, text: String| writeln!(out, "  {name:<8} {}", harmless(text));
     line("XDP", xdp(report, now))?;

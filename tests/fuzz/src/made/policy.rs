@@ -53,13 +53,14 @@ impl Choices<'_> {
     }
 
     fn part(&mut self) -> String {
-        match self.below(12) {
+        match self.below(13) {
             0..=3 => self.scope(),
             4 => self.layer(),
             5 | 6 => self.plan(),
             7..=9 => self.source(),
             10 => self.abuse(),
-            _ => self.notify(),
+            11 => self.notify(),
+            _ => self.history(),
         }
     }
 
@@ -238,6 +239,21 @@ impl Choices<'_> {
         }
         if self.one_in(6) {
             text += "secret = { env = \"KEY\" }\nheaders = { X-Team = \"a\", Authorization = { file = \"/k\" } }\n";
+        }
+        text
+    }
+
+    fn history(&mut self) -> String {
+        let mut text = "[history]\n".to_owned();
+        if self.one_in(3) {
+            let _ = writeln!(text, "enabled = {}", self.one_in(2));
+        }
+        if !self.one_in(3) {
+            let _ = writeln!(text, "keep = {}", self.text(DURATIONS));
+        }
+        if !self.one_in(3) {
+            let sizes = &["256MB", "16M", "1G", "20000000", "1.5GiB", "1B", ""];
+            let _ = writeln!(text, "max_size = \"{}\"", self.of([sizes, COUNTS[1]]));
         }
         text
     }

@@ -32,34 +32,37 @@ impl Whom {
 /// Name and rate of the limit that refused; one of a layer is `layer.NAME`, one of all sources together
 /// `global.NAME`.
 pub(super) fn limit(description: &Description, event: &Event) -> (String, String) {
-    match found(description, event) {
+    match found(description, event.scope, event.plan, event.limit) {
         Some(("", limit)) => (limit.name.clone(), limit.rate.clone()),
         Some((holder, limit)) => (format!("{holder}.{}", limit.name), limit.rate.clone()),
         None => ("-".to_owned(), "-".to_owned()),
     }
 }
 
-pub(super) fn found<'a>(
-    description: &'a Description,
-    event: &Event,
-) -> Option<(&'a str, &'a LimitDescription)> {
-    if event.limit == NO_LIMIT {
+/// The limit that an event names, and whose it is: the scope's own (empty), a layer's, or `global`.
+pub(in crate::daemon) fn found(
+    description: &Description,
+    scope: u8,
+    plan: u16,
+    limit: u8,
+) -> Option<(&str, &LimitDescription)> {
+    if limit == NO_LIMIT {
         return None;
     }
-    let scope = description.scope(event.scope)?;
-    let (holder, limits) = if event.limit & LAYER_LIMIT != 0 {
+    let scope = description.scope(scope)?;
+    let (holder, limits) = if limit & LAYER_LIMIT != 0 {
         let name = scope.layer.as_ref()?;
         let layer = description
             .scopes
             .iter()
             .find(|scope| scope.name == *name)?;
-        (&**name, description.limits(layer, event.plan))
-    } else if event.limit & GLOBAL_LIMIT != 0 {
+        (&**name, description.limits(layer, plan))
+    } else if limit & GLOBAL_LIMIT != 0 {
         ("global", &*scope.global)
     } else {
-        ("", description.limits(scope, event.plan))
+        ("", description.limits(scope, plan))
     };
-    let index = event.limit & !(LAYER_LIMIT | GLOBAL_LIMIT);
+    let index = limit & !(LAYER_LIMIT | GLOBAL_LIMIT);
     let limit = limits.iter().find(|limit| limit.index == index)?;
     Some((holder, limit))
 }

@@ -30,13 +30,15 @@ impl Spoken {
     /// `None` where no generation is known.
     pub(in crate::daemon) fn of(names: &Names, event: &Event, clock: Clock) -> Option<Self> {
         let description = names.of(event.generation)?;
-        let limit = names::found(description, event).map(|(holder, limit)| {
-            let mut limit = limit.clone();
-            if !holder.is_empty() {
-                limit.name = format!("{holder}.{}", limit.name);
-            }
-            limit
-        });
+        let limit = names::found(description, event.scope, event.plan, event.limit).map(
+            |(holder, limit)| {
+                let mut limit = limit.clone();
+                if !holder.is_empty() {
+                    limit.name = format!("{holder}.{}", limit.name);
+                }
+                limit
+            },
+        );
         Some(Self {
             time: clock.wall(event.at),
             source: names::source(description, event),

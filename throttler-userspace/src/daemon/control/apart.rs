@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 
 use super::peer::Peer;
 use super::{Control, Order, Pulse, Sources, Telling, bind, routes, serve};
+use crate::daemon::historian::Historian;
 use crate::daemon::lookout::Lookout;
 use crate::daemon::outbox::Outbox;
 use crate::kernel::sys;
@@ -159,6 +160,7 @@ fn control(runtime: &Runtime, stopped: watch::Receiver<bool>) -> Control {
         telling: Telling::default(),
         lookout: Lookout::apart(&["eth0".to_owned()]),
         outbox: Outbox::new(Duration::from_secs(1)),
+        historian: Historian::of_none(),
         orders,
         stopped,
     }

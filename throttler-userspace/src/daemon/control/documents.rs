@@ -1,5 +1,7 @@
 //! What can be read: the documents that the commands print, from the same maps.
 
+use std::sync::Arc;
+
 use anyhow::{Result, anyhow};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -11,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::Control;
 use super::problem::Problem;
 use crate::cli;
-use crate::daemon::vitals;
+use crate::daemon::{historian, vitals};
 use crate::overrides::Kind;
 use crate::report::{self, Attachment, BucketFilter, Format};
 
@@ -34,8 +36,16 @@ pub(super) async fn status(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let state_dir = control.state_dir.clone();
+    let histories = Arc::clone(control.historian.states());
     document(control, query(which, WHICH)?, JSON, move |attached, out| {
-        let beside = cli::beside(&state_dir, attached)?;
+        let mut beside = cli::beside(&state_dir, attached)?;
+        for (one, beside) in attached.iter().zip(&mut beside) {
+            // On a full disk its file may not say it.
+            let history = histories.iter().find(|known| known.iface() == one.iface());
+            if let (Some(history), Some(standing)) = (history, &mut beside.standing) {
+                standing.history_fault = history.fault();
+            }
+        }
         report::status(out, attached, |place| beside[place].clone(), Format::Json)
     })
     .await
@@ -94,11 +104,13 @@ pub(super) async fn metrics(State(control): State<Control>) -> Result<Response, 
     let reloaded = control.reloaded.load(std::sync::atomic::Ordering::Relaxed);
     let vitals = control.vitals.clone();
     let (lookout, outbox) = (control.lookout.clone(), control.outbox.clone());
+    let histories = Arc::clone(control.historian.states());
     document(control, Which::default(), METRICS, move |attached, out| {
         out.extend(report::metrics(attached, reloaded)?.into_bytes());
         out.extend(vitals::metrics(&vitals).into_bytes());
         out.extend(lookout.tally().metrics().into_bytes());
         out.extend(outbox.metrics().into_bytes());
+        out.extend(historian::metrics(&histories).into_bytes());
         Ok(())
     })
     .await

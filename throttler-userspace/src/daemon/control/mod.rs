@@ -7,6 +7,7 @@ mod connections;
 mod documents;
 mod events;
 mod guard;
+mod history;
 mod listen;
 mod notify;
 mod orders;
@@ -42,6 +43,7 @@ pub(super) use self::source::Sources;
 pub(super) use self::tcp::{address, bind as bind_tcp};
 pub(super) use self::thread::{Listeners, start};
 pub(super) use self::token::Access;
+use super::historian::Historian;
 use super::lookout::Lookout;
 use super::outbox::Outbox;
 use super::vitals::{Pulse, Vitals};
@@ -68,6 +70,8 @@ pub(super) struct Control {
     pub(super) lookout: Lookout,
     /// Where alerts go.
     pub(super) outbox: Outbox,
+    /// What was refused, kept.
+    pub(super) historian: Historian,
     /// Ends streams.
     pub(super) stopped: watch::Receiver<bool>,
 }

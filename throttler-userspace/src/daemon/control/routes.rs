@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::Control;
 use super::problem::Problem;
-use super::{documents, events, notify, orders, overrides, source, unban};
+use super::{documents, events, history, notify, orders, overrides, source, unban};
 
 /// Requests are a line or two.
 const BODY: usize = 64 * 1024;
@@ -15,7 +15,7 @@ const BODY: usize = 64 * 1024;
 const LIST: usize = 64 * 1024 * 1024;
 
 /// Every path with its methods, as `docs/openapi.json` has them.
-pub const PATHS: [(&str, &[&str]); 13] = [
+pub const PATHS: [(&str, &[&str]); 14] = [
     ("/healthz", &["get"]),
     ("/metrics", &["get"]),
     ("/v1/bans", &["delete", "get", "post"]),
@@ -24,6 +24,7 @@ pub const PATHS: [(&str, &[&str]); 13] = [
     ("/v1/counters", &["get"]),
     ("/v1/events", &["get"]),
     ("/v1/exemptions", &["delete", "get", "post"]),
+    ("/v1/history", &["get"]),
     ("/v1/notify/test", &["post"]),
     ("/v1/pause", &["delete", "post"]),
     ("/v1/reload", &["post"]),
@@ -62,6 +63,7 @@ fn handlers(path: &str) -> MethodRouter<Control> {
             .layer(DefaultBodyLimit::max(LIST)),
         "/v1/confirm" => post(orders::confirm),
         "/v1/counters" => get(documents::counters),
+        "/v1/history" => get(history::history),
         "/v1/notify/test" => post(notify::test),
         "/v1/pause" => post(orders::pause).delete(orders::resume),
         "/v1/reload" => post(orders::reload),

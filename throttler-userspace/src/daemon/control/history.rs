@@ -1,0 +1,38 @@
+//! `GET /v1/history`: has what was refused so far written, and says how each interface's history does.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::Control;
+use super::problem::Problem;
+use crate::report::SCHEMA_VERSION;
+
+/// A disk that takes longer hangs; what it has is read all the same.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn history(State(control): State<Control>) -> Result<Response, Problem> {
+    let historian = &control.historian;
+    let written = historian.flush().ok_or_else(|| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many ask for the history at once",
+            "try again",
+        )
+    })?;
+    let is_complete = timeout(PATIENCE, written)
+        .await
+        .is_ok_and(|done| done.is_ok());
+    let interfaces: Vec<_> = historian.states().iter().map(|one| one.report()).collect();
+    let document = json!({
+        "schema_version": SCHEMA_VERSION,
+        "complete": is_complete && historian.states().iter().all(|one| one.fault().is_none()),
+        "interfaces": interfaces,
+    });
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    Ok((kind, format!("{document}\n")).into_response())
+}
