@@ -24,9 +24,20 @@ pub(super) fn levels<'a>(
     scope: &'a ScopeDescription,
     protected: bool,
 ) -> (Vec<GlobalLevel<'a>>, Option<usize>) {
-    let common = share(attachment, scope, Share::Common);
+    let now = attachment.clock.monotonic_ns;
+    levels_at(attachment, scope, protected, &|| now)
+}
+
+/// The same at a time that is asked for once the bucket has been read.
+pub(super) fn levels_at<'a>(
+    attachment: &Attachment,
+    scope: &'a ScopeDescription,
+    protected: bool,
+    now: &dyn Fn() -> u64,
+) -> (Vec<GlobalLevel<'a>>, Option<usize>) {
+    let common = share(attachment, scope, Share::Common, now);
     let reserved = if protected && scope.reserved > 0 {
-        share(attachment, scope, Share::Reserved)
+        share(attachment, scope, Share::Reserved, now)
     } else {
         Vec::new()
     };
@@ -59,7 +70,12 @@ pub(super) fn levels<'a>(
 }
 
 /// How one share of each limit stands, in the policy's order; empty where there is no such share.
-fn share(attachment: &Attachment, scope: &ScopeDescription, share: Share) -> Vec<Level> {
+fn share(
+    attachment: &Attachment,
+    scope: &ScopeDescription,
+    share: Share,
+    now: &dyn Fn() -> u64,
+) -> Vec<Level> {
     let generation = &attachment.generation;
     let head: &PolicyHead = &generation.head;
     let index = row_index(head, scope.id, share);
@@ -68,7 +84,7 @@ fn share(attachment: &Attachment, scope: &ScopeDescription, share: Share) -> Vec
         return Vec::new();
     };
     let record = attachment.tables.sources.global(scope.id, share as usize);
-    let now = attachment.clock.monotonic_ns;
+    let now = now();
     let word = Word::new(head.tag, Kind::Plan, 0, 0);
     let tat = generation.renewed(&record, index, word, now);
     let level = |limit: &LimitDescription| {
