@@ -121,7 +121,9 @@ impl Site {
         let end = Instant::now() + PATIENCE;
         loop {
             let all = self.daemon.stderr_lines();
-            let lines = all.iter().filter(|line| line.contains("source=")).count() as u64;
+            // What the lookout says in sentences is not of an event.
+            let is_event = |line: &&String| line.contains("source=") && !line.contains(" text=");
+            let lines = all.iter().filter(is_event).count() as u64;
             let left = all.iter().filter(|line| line.contains(" left out "));
             let left = left.map(|line| {
                 let (_, count) = line.split_once(" lines=").expect("a count");

@@ -64,7 +64,7 @@ impl<'a> Answer<'a> {
         let (global, refused) = match described.filter(|_| holds(row_flag::GLOBAL)) {
             Some(described) => {
                 let protected = holds(row_flag::PROTECTED);
-                global::levels(attachment, described, protected, reader.now())
+                global::levels(attachment, described, protected, &|| reader.now())
             }
             None => (Vec::new(), None),
         };

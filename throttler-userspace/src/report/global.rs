@@ -21,12 +21,13 @@ pub(super) struct GlobalLevel<'a> {
 }
 
 /// How a scope's `global` limits stand for a plan, and which refuses its next packet, if one does. A protected
-/// plan has the reserved share and the common one, everybody else the common one alone. `now` is in monotonic nanoseconds.
+/// plan has the reserved share and the common one, everybody else the common one alone. `now`, in monotonic
+/// nanoseconds, is asked for once a bucket has been read.
 pub(super) fn levels<'a>(
     attachment: &Attachment,
     scope: &'a ScopeDescription,
     protected: bool,
-    now: u64,
+    now: &dyn Fn() -> u64,
 ) -> (Vec<GlobalLevel<'a>>, Option<usize>) {
     let common = share(attachment, scope, Share::Common, now);
     let reserved = if protected && scope.reserved > 0 {
@@ -68,7 +69,7 @@ fn share(
     attachment: &Attachment,
     scope: &ScopeDescription,
     share: Share,
-    now: u64,
+    now: &dyn Fn() -> u64,
 ) -> Vec<(Level, u64)> {
     let generation = &attachment.generation;
     let head: &PolicyHead = &generation.head;
@@ -78,6 +79,7 @@ fn share(
         return Vec::new();
     };
     let record = attachment.tables.sources.global(scope.id, share as usize);
+    let now = now();
     let word = Word::new(head.tag, Kind::Plan, 0, 0);
     let tat = generation.renewed(&record, index, word, now);
     let level = |limit: &LimitDescription| {

@@ -65,7 +65,8 @@ pub(super) struct UsedUp<'a> {
 fn used_up(attachment: &Attachment) -> Vec<UsedUp<'_>> {
     let mut found = Vec::new();
     for scope in &attachment.description.scopes {
-        let (levels, _) = global::levels(attachment, scope, false, attachment.clock.monotonic_ns);
+        let (levels, _) =
+            global::levels(attachment, scope, false, &|| attachment.clock.monotonic_ns);
         let empty = levels.into_iter().filter(|one| one.level.retry > 0);
         found.extend(empty.map(|one| UsedUp {
             scope: &scope.name,

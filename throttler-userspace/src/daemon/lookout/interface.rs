@@ -121,6 +121,9 @@ impl Interface {
             self.next_step = now + STEP_NS;
             self.step(clock, desk);
         }
+        // Opening maps takes its time.
+        let clock = crate::report::clock();
+        let now = clock.monotonic_ns;
         let Some(view) = &mut self.view else { return };
         view.at(clock);
         if view.has_long_limits() && self.near.is_sweep_due(now) {

@@ -17,6 +17,7 @@ use super::View;
 use super::long::{is_long, is_near};
 use crate::compile::{LimitDescription, ScopeDescription};
 use crate::host::HostWords;
+use crate::kernel::sys;
 
 /// One bucket: a source's of a limit, or that of a `global` limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,9 +119,12 @@ impl View {
     }
 
     fn read(&self, reader: &Reader<'_>, spot: Spot, each: &mut impl FnMut(Used)) {
-        let Some(bucket) = reader.bucket_at(spot) else {
+        let Some(mut bucket) = reader.bucket_at(spot) else {
             return;
         };
+        // Packets came while the table was looked at. Against a time before them their bucket would seem to be used further
+        // than it is: the time is that of after it was read.
+        bucket.now = sys::monotonic_ns();
         for limit in bucket.limits {
             let level = bucket.level(limit);
             if level.reset > 0
@@ -256,7 +260,12 @@ impl View {
         &'a self,
         scope: &'a ScopeDescription,
     ) -> impl Iterator<Item = (Used, bool)> + 'a {
-        let (levels, _) = global::levels(&self.attachment, scope, scope.reserved > 0, self.now());
+        let (levels, _) = global::levels(
+            &self.attachment,
+            scope,
+            scope.reserved > 0,
+            &sys::monotonic_ns,
+        );
         levels
             .into_iter()
             .filter(|one| is_long(one.limit))
