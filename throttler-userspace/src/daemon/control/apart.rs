@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
@@ -153,7 +152,7 @@ fn control(runtime: &Runtime, stopped: watch::Receiver<bool>) -> Control {
         reloaded: Arc::new(AtomicBool::new(true)),
         vitals: Arc::new([]),
         telling: Telling::default(),
-        outbox: Outbox::new(Duration::from_secs(1)),
+        outbox: Outbox::default(),
         orders,
         stopped,
     }
