@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
@@ -159,7 +158,7 @@ fn control(runtime: &Runtime, stopped: watch::Receiver<bool>) -> Control {
         pulse: Pulse::new(Duration::ZERO),
         telling: Telling::default(),
         lookout: Lookout::apart(&["eth0".to_owned()]),
-        outbox: Outbox::new(Duration::from_secs(1)),
+        outbox: Outbox::default(),
         historian: Historian::of_none(),
         orders,
         stopped,

@@ -51,8 +51,14 @@ struct Shared {
     first_wait: Duration,
 }
 
+impl Default for Outbox {
+    fn default() -> Self {
+        Self::new(Duration::from_secs(1))
+    }
+}
+
 impl Outbox {
-    /// One that tells nobody yet.
+    /// One that tells nobody yet. `first_wait` bounds the wait after a first failure.
     pub(super) fn new(first_wait: Duration) -> Self {
         Self(Arc::new(Shared {
             mailboxes: RwLock::default(),
