@@ -10,7 +10,10 @@ mod environment;
 mod explain;
 mod journal;
 mod manual;
+#[path = "../harness/past.rs"]
+mod past;
 mod privilege;
+mod report;
 mod said;
 mod settled;
 mod status;

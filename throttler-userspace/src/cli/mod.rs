@@ -13,6 +13,7 @@ mod man;
 mod overrides;
 mod pause;
 mod reload;
+mod report;
 mod selection;
 mod status;
 mod top;
@@ -112,6 +113,8 @@ pub enum Command {
     Confirm,
     /// Print the latest abuse events, or all as they come
     Events(events::EventsArgs),
+    /// Report who hit limits, since when, and what came of it
+    Report(report::ReportArgs),
     /// Ban sources, and see who is banned
     #[command(subcommand)]
     Ban(overrides::Ban),
@@ -164,6 +167,7 @@ impl Cli {
                     Command::Reload => reload::reload(&self.common),
                     Command::Confirm => confirm::confirm(&self.common),
                     Command::Events(args) => events::events(&self.common, &args),
+                    Command::Report(args) => report::report(&self.common, args),
                     Command::Ban(command) => overrides::ban(&self.common, &command),
                     Command::Exempt(command) => overrides::exempt(&self.common, &command),
                     Command::Bind(args) => overrides::bind(&self.common, &args),

@@ -31,6 +31,7 @@ mod sources;
 mod status;
 mod status_text;
 mod sweep;
+pub mod violations;
 
 pub use attached::{Attachment, attachments, attachments_so_far, nothing_attached, published};
 pub use bans::bans;

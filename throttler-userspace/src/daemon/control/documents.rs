@@ -17,7 +17,7 @@ use crate::daemon::vitals;
 use crate::overrides::Kind;
 use crate::report::{self, Attachment, BucketFilter, Format, Question};
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 /// Prometheus' text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -186,6 +186,24 @@ pub(super) fn query<T>(
     Ok(query)
 }
 
+impl Control {
+    /// The interface that is asked for, or all of this daemon's.
+    pub(super) fn interfaces(&self, asked: Option<&str>) -> Result<Vec<String>, Problem> {
+        match asked {
+            None => Ok(self.ifaces.to_vec()),
+            Some(iface) if self.ifaces.iter().any(|ours| ours == iface) => {
+                Ok(vec![iface.to_owned()])
+            }
+            Some(iface) => {
+                let ours = self.ifaces.join(", ");
+                let what = format!("this daemon does not serve `{iface}`");
+                let help = format!("it serves {ours}");
+                Err(Problem::new(StatusCode::NOT_FOUND, what, help))
+            }
+        }
+    }
+}
+
 /// Writes a document beside the daemon's loop: a table of a million sources takes a while, and events are to be
 /// logged meanwhile.
 async fn document(
@@ -194,16 +212,7 @@ async fn document(
     kind: &'static str,
     write: impl FnOnce(&[Attachment], &mut Vec<u8>) -> Result<()> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let ifaces = match which.iface {
-        None => control.ifaces.to_vec(),
-        Some(iface) if control.ifaces.contains(&iface) => vec![iface],
-        Some(iface) => {
-            let ours = control.ifaces.join(", ");
-            let what = format!("this daemon does not serve `{iface}`");
-            let help = format!("it serves {ours}");
-            return Err(Problem::new(StatusCode::NOT_FOUND, what, help));
-        }
-    };
+    let ifaces = control.interfaces(which.iface.as_deref())?;
     let written = spawn_blocking(move || {
         let attached = report::attachments_so_far(&control.bpffs, &ifaces)?;
         let mut body = Vec::new();

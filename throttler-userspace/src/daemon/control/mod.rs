@@ -12,6 +12,7 @@ mod orders;
 mod overrides;
 mod peer;
 mod problem;
+mod report;
 mod routes;
 mod tcp;
 mod token;

@@ -1,0 +1,3 @@
+//! x
+#[path = "../harness/past.rs"]
+mod past;
