@@ -12,7 +12,7 @@ use throttler_lab::CliOutput;
 
 use crate::{
     past::{self, DAY},
-    said::{replaced, say, shown, snapshot},
+    said::{replaced, say, shown, snapshot, without_log_times},
 };
 
 /// A state directory without a daemon.
@@ -76,7 +76,9 @@ impl Alone {
 
     fn shown(&self, args: &[&str]) -> String {
         let directory = self.path().to_str().expect("a path");
-        replaced(&shown(&self.say(args)), &[(directory, "DIR")])
+        let mut output = self.say(args);
+        output.stderr = without_log_times(&output.stderr);
+        replaced(&shown(&output), &[(directory, "DIR")])
     }
 }
 

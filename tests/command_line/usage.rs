@@ -35,7 +35,7 @@ usage! {
     report_bad_format: ["report", "-o", "html"],
     report_bad_since: ["report", "--since", "yesterday"],
     report_bad_time: ["report", "--until", "2026-13-01T00:00:00Z"],
-    report_backwards: ["report", "--since", "1h", "--until", "2h"],
+    report_backwards: ["report", "--since", "2026-11-20T00:00:00Z", "--until", "2026-11-19T00:00:00Z"],
     report_no_rows: ["report", "--top", "0"],
     report_page_as_json: ["report", "--html", "a.html", "-o", "json"],
     top_no_terminal: ["top"],

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -97,7 +97,7 @@ pub(super) fn report(common: &Common, args: ReportArgs) -> Result<()> {
     };
     // What was refused in the last seconds is in the daemon's memory alone.
     if let Err(error) = Client::new(common.socket()).ask_for("/v1/history", FLUSH) {
-        log::info!("the report goes as far as the history is written: {error:#}");
+        log::debug!("the report goes as far as the history is written: {error:#}");
     }
     let ifaces = &args.of.iface;
     let kept = Kept::of(&common.state_dir, ifaces)?;
@@ -105,7 +105,7 @@ pub(super) fn report(common: &Common, args: ReportArgs) -> Result<()> {
         log::warn!("{}", nothing(&common.state_dir, ifaces));
     }
     let attached = report::attachments(&common.bpffs, ifaces).unwrap_or_else(|error| {
-        log::info!("without what is near a limit now, and next plans: {error:#}");
+        log::debug!("without what is near a limit now, and next plans: {error:#}");
         Vec::new()
     });
     let found = violations::gather(ask, &kept, &attached)?;
@@ -147,10 +147,7 @@ fn page(path: &Path, found: &Found) -> Result<()> {
             .write_all(&page)
             .context("writing the page");
     }
-    replace::file(path, |out| out.write_all(&page)).with_context(|| {
-        format!(
-            "writing {} (--html): is its directory there, and may you write to it?",
-            path.display()
-        )
+    replace::file(path, |out| out.write_all(&page)).map_err(|error| {
+        anyhow!("writing {} (--html): {error}; see that its directory is there and that you may write to it", path.display())
     })
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::hash::{BuildHasher as _, RandomState};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::ask::{Ask, By, SHOWN, network};
 use super::bins::Bins;
@@ -37,7 +37,7 @@ pub fn gather(ask: Ask, kept: &[Kept], attached: &[Attachment]) -> Result<Found>
         let found = one
             .archive
             .oldest()
-            .with_context(|| unreadable(&one.path))?;
+            .map_err(|error| unreadable(&one.path, &error))?;
         let found = found.map(|seconds| seconds.saturating_mul(1000));
         oldest = oldest.into_iter().chain(found).min();
     }
@@ -54,7 +54,7 @@ pub fn gather(ask: Ask, kept: &[Kept], attached: &[Attachment]) -> Result<Found>
                 .between(period.since, period.until, |violation| {
                     each(index, &violation)
                 })
-                .with_context(|| unreadable(&one.path))?;
+                .map_err(|error| unreadable(&one.path, &error))?;
         }
         Ok(())
     })?;

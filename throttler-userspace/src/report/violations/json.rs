@@ -140,12 +140,6 @@ struct Bar<'a> {
     spared: BTreeMap<&'a str, u64>,
 }
 
-#[derive(Serialize)]
-struct OverTime<'a> {
-    width_s: i64,
-    bars: Vec<Bar<'a>>,
-}
-
 impl Found {
     pub(super) fn violation(&self, row: &Row) -> Violation<'_> {
         Violation {
@@ -230,8 +224,9 @@ impl Found {
         }
     }
 
-    fn over_time(&self) -> OverTime<'_> {
-        let bars = self.bins.packets.iter().map(|(begin, bar)| {
+    /// Those that have packets.
+    fn bars(&self) -> impl Iterator<Item = Bar<'_>> {
+        self.bins.packets.iter().map(|(begin, bar)| {
             let of = |fate: Fate| {
                 let same = bar.iter().filter(move |((other, _), _)| *other == fate);
                 same.map(|((_, reason), packets)| (self.texts.text(*reason), *packets))
@@ -243,11 +238,7 @@ impl Found {
                 banned: of(Fate::Banned).values().sum(),
                 spared: of(Fate::Spared),
             }
-        });
-        OverTime {
-            width_s: self.bins.width,
-            bars: bars.collect(),
-        }
+        })
     }
 }
 
@@ -287,7 +278,10 @@ pub fn json(out: &mut impl Write, found: &Found) -> Result<()> {
         found.next.items().iter().map(|next| found.next_plan(next)),
     )?;
     list(out, "spared", groups(found.spared.items()))?;
-    member(out, "over_time", &found.over_time())?;
+    let width = found.bins.width;
+    write!(out, ",\n\"over_time\":{{\"width_s\":{width}")?;
+    list(out, "bars", found.bars())?;
+    out.write_all(b"}")?;
     // Without the maps `near` and `next_plan` are not empty but unknown.
     member(out, "live", &found.live)?;
     out.write_all(b"}\n")?;

@@ -32,7 +32,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Error, Result};
+use anyhow::{Error, Result, anyhow};
 
 pub use ask::{Ask, By, Moment, Period, SHOWN};
 pub use csv::csv;
@@ -142,7 +142,7 @@ impl Kept {
                 Ok(_) => {}
                 Err(error) => return Err(closed(&path, error)),
             }
-            let archive = Archive::open(&path).with_context(|| unreadable(&path))?;
+            let archive = Archive::open(&path).map_err(|error| unreadable(&path, &error))?;
             kept.extend(archive.map(|archive| Self {
                 iface: iface.clone(),
                 path,
@@ -188,9 +188,10 @@ fn closed(path: &Path, error: std::io::Error) -> Error {
     }
 }
 
-fn unreadable(path: &Path) -> String {
-    format!(
-        "{} cannot be read as a history of this version: if it is damaged or something else, move it away and the daemon begins a new one",
+fn unreadable(path: &Path, error: &rusqlite::Error) -> Error {
+    anyhow!(
+        "{} cannot be read as a history ({error}): if it is damaged or something else, move it away, and the daemon begins a \
+         new one; one of another version is read by that version's `throttler report`",
         path.display()
     )
 }
