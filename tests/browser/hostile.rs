@@ -4,7 +4,8 @@ use crate::{
     devtools::Browser,
     look::Look,
     page::{DESK, PHONE, Report},
-    past::{day, violation},
+    past::violation,
+    past_day::day,
 };
 
 const SCOPE: &str = "<img src=x onerror=window.hacked=1>";

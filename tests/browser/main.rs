@@ -7,4 +7,6 @@ mod look;
 mod page;
 #[path = "../harness/past.rs"]
 mod past;
+#[path = "../harness/past_day.rs"]
+mod past_day;
 mod plots;

@@ -8,7 +8,7 @@ use crate::{
     devtools::Browser,
     look::{Bar, Look, Plot},
     page::{DESK, PHONE, Report, Screen, picture},
-    past::day,
+    past_day::day,
 };
 
 /// A pixel is drawn or not; lengths are exact to less than one.
@@ -116,11 +116,7 @@ fn is_readable(plot: &Plot) {
         plot.id
     );
     assert!(svg.left >= plot.section.left && svg.right <= plot.section.right);
-    assert!(
-        !plot.bars.is_empty() && plot.rows >= plot.bars.len(),
-        "{}",
-        plot.id
-    );
+    assert!(!plot.bars.is_empty() && plot.rows > 0, "{}", plot.id);
     assert!(
         plot.title.iter().all(|title| !title.is_empty()),
         "{}",
@@ -154,11 +150,18 @@ fn groups(list: &Value, key: &str) -> BTreeMap<String, u64> {
 
 /// Bars that lie: each as long as its figure.
 fn lengths(plot: &Plot, expected: &BTreeMap<String, u64>) {
-    let drawn: BTreeMap<String, u64> = plot
-        .bars
-        .iter()
-        .map(|bar| (bar.label.clone().expect("a label"), bar.packets()))
-        .collect();
+    let mut drawn = BTreeMap::<String, u64>::new();
+    let mut end = BTreeMap::<&str, f64>::new();
+    for bar in &plot.bars {
+        let label = bar.label.as_deref().expect("a label");
+        *drawn.entry(label.to_owned()).or_default() += bar.packets();
+        // One part after the other.
+        let begin = end.insert(label, bar.at.right).unwrap_or(plot.svg[0].left);
+        assert!(
+            (bar.at.left - begin).abs() < PIXEL,
+            "{bar:?} does not begin at {begin}"
+        );
+    }
     assert_eq!(&drawn, expected, "{}", plot.id);
     to_scale(plot, |bar| bar.at.width);
 }

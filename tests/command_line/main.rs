@@ -12,6 +12,8 @@ mod journal;
 mod manual;
 #[path = "../harness/past.rs"]
 mod past;
+#[path = "../harness/past_day.rs"]
+mod past_day;
 mod privilege;
 mod report;
 mod said;

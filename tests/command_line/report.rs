@@ -12,6 +12,7 @@ use throttler_lab::CliOutput;
 
 use crate::{
     past::{self, DAY},
+    past_day::day,
     said::{replaced, say, shown, snapshot, without_log_times},
 };
 
@@ -29,7 +30,7 @@ impl Alone {
     /// The same with a day's history of one interface.
     fn with_a_day() -> Self {
         let alone = Self::new();
-        past::keep(alone.path(), "eth0", &past::day());
+        past::keep(alone.path(), "eth0", &day());
         alone
     }
 

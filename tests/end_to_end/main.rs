@@ -22,9 +22,12 @@ mod odd_frames;
 mod offered;
 mod openapi;
 mod overrides;
+#[path = "../harness/past.rs"]
+mod past;
 mod refusals;
 mod reload;
 mod reload_refused;
+mod report;
 mod rollback;
 mod selfcheck;
 mod several;

@@ -18,9 +18,9 @@ use crate::compile::Description;
 use crate::history::Violation;
 use crate::report::attached::Attachment;
 
-/// Cells that are held at once: about 80 MB.
+/// Cells that are held at once: about 150 MB with what is made of them.
 const CELLS: usize = 1 << 18;
-/// Shares are not halved more often than that: a network of more cells is held whole.
+/// Shares are halved so often at most: a network of more cells is held whole.
 const HALVINGS: u32 = 16;
 
 /// Hands over what a history says, each with the index of its interface.
@@ -52,7 +52,7 @@ pub fn gather(ask: Ask, kept: &[Kept], attached: &[Attachment]) -> Result<Found>
         for (index, one) in kept.iter().enumerate() {
             one.archive
                 .between(period.since, period.until, |violation| {
-                    each(index, &violation)
+                    each(index, &violation);
                 })
                 .map_err(|error| unreadable(&one.path, &error))?;
         }
@@ -123,7 +123,7 @@ struct Gathering<'a> {
 
 impl Gathering<'_> {
     /// Reads a share of the sources: those whose network's hash has `which` as its last `bits` bits. What is too much for
-    /// one share is two.
+    /// one share is as many as it will probably fill.
     fn share(
         &mut self,
         bits: u32,
@@ -138,7 +138,10 @@ impl Gathering<'_> {
         let bars = Bins::of(self.bins.from, self.bins.to);
         let mut cells = Cells::new(most, bars);
         let mask = (1 << bits) - 1;
+        // Slices in all, and until there was no more room.
+        let (mut slices, mut room) = (0_u64, 0_u64);
         scan(&mut |iface, one| {
+            slices += 1;
             let plan = one.plan.as_deref();
             if cells.is_full
                 || !self.ask.wants(&one.source, &one.scope, plan)
@@ -146,22 +149,34 @@ impl Gathering<'_> {
             {
                 return;
             }
+            room = slices;
             if let Some(ladder) = self.ladders.get_mut(iface) {
                 cells.add(iface as u32, one, &mut self.texts, ladder);
             }
         })?;
-        if cells.is_full {
-            self.share(bits + 1, which, scan)?;
-            return self.share(bits + 1, which | 1 << bits, scan);
+        if !cells.is_full {
+            self.add(cells);
+            return Ok(());
         }
-        self.add(cells);
+        drop(cells);
+        // If the rest is as what was read, with a quarter to spare.
+        let shares = (slices.saturating_mul(5) / room.saturating_mul(4).max(1)).max(2);
+        let more = shares
+            .next_power_of_two()
+            .trailing_zeros()
+            .min(HALVINGS - bits)
+            .max(1);
+        for part in 0..1_u64 << more {
+            self.share(bits + more, which | part << bits, scan)?;
+        }
         Ok(())
     }
 
     fn add(&mut self, cells: Cells) {
         let (cells, bins) = cells.sorted();
         self.bins.merge(bins);
-        let mut sources = Groups::default();
+        // Cells come by source.
+        let mut source: Option<Group> = None;
         for (key, cell) in &cells {
             let row = cells::row(*key, cell);
             if key.limit != NONE {
@@ -184,9 +199,19 @@ impl Gathering<'_> {
                 self.spared.add(by, key, cell);
             }
             self.totals.add(key, cell);
-            sources.add(GroupKey::by(&[By::Source], key), key, cell);
+            let by = GroupKey::by(&[By::Source], key);
+            let group = match source.take() {
+                Some(group) if group.key == by => source.insert(group),
+                before => {
+                    before
+                        .into_iter()
+                        .for_each(|before| self.sources.push(before));
+                    source.insert(Group::new(by))
+                }
+            };
+            group.add(key, cell);
         }
-        sources.all().for_each(|source| self.sources.push(source));
+        source.into_iter().for_each(|last| self.sources.push(last));
         if groups::are_local(&self.ask.by) {
             self.rank();
         }

@@ -10,7 +10,7 @@ use crate::report::violations::Found;
 use crate::report::violations::groups::Group;
 use crate::report::violations::table::{reason, source};
 use crate::report::violations::texts::NONE;
-use crate::report::violations::words::{bytes, count};
+use crate::report::violations::words::{self, count};
 
 /// Writes those that have something in them.
 pub(super) fn write(out: &mut impl Write, found: &Found) -> Result<()> {
@@ -51,6 +51,11 @@ fn part(found: &Found) -> String {
         true => format!("The worst {} of {}", count(shown), count(found.count)),
         false => "The worst first".to_owned(),
     }
+}
+
+/// Bytes, on one line.
+fn bytes(number: u64) -> String {
+    words::bytes(number).replace(' ', "\u{a0}")
 }
 
 fn dash(text: Option<&str>) -> String {

@@ -11,6 +11,7 @@ use super::text::Escaped;
 use super::{colour, time};
 use crate::report::violations::Found;
 use crate::report::violations::bins::Fate;
+use crate::report::violations::groups::Group;
 use crate::report::violations::texts::NONE;
 use crate::report::violations::words::{count, to_the_second};
 
@@ -56,11 +57,22 @@ fn over_time(out: &mut impl Write, found: &Found) -> Result<()> {
             }
         }
     }
-    write!(out, "{}</section>\n", table.folded("Refusals over time"))?;
+    writeln!(out, "{}</section>", table.folded("Refusals over time"))?;
     Ok(())
 }
 
-/// Packets of a source: what was refused, and what was dropped while it was banned.
+/// What became of a group's packets, in the colours of the plots.
+fn parts(group: &Group) -> Vec<(&'static str, u64)> {
+    let sum = &group.sum;
+    [
+        ("over", sum.refused),
+        ("banned", sum.banned),
+        ("spared", sum.spared),
+    ]
+    .map(|(class, tally)| (class, tally.packets))
+    .to_vec()
+}
+
 fn sources(out: &mut impl Write, found: &Found) -> Result<()> {
     let bars: Vec<Bar> = found
         .sources
@@ -78,11 +90,11 @@ fn sources(out: &mut impl Write, found: &Found) -> Result<()> {
                 1 => "banned once".to_owned(),
                 bans => format!("banned {} times", count(bans)),
             },
-            packets: group.sum.badness().0,
-            class: "over",
+            parts: parts(group),
         })
         .collect();
-    let text = "Packets refused, dropped while banned, or let pass by monitor mode";
+    let text =
+        "Packets refused (blue), dropped while banned (red), let pass by monitor mode (grey)";
     section(out, "top-sources", "Top sources", text, "Source", &bars)
 }
 
@@ -102,11 +114,10 @@ fn reasons(out: &mut impl Write, found: &Found) -> Result<()> {
                 Fate::Refused | Fate::Banned => time::name(found, series),
             },
             detail: format!("{:.1} %", packets as f64 / all.max(1) as f64 * 100.0),
-            packets,
-            class: colour::class(found, series),
+            parts: vec![(colour::class(found, series), packets)],
         })
         .collect();
-    bars.sort_by_key(|bar| std::cmp::Reverse(bar.packets));
+    bars.sort_by_key(|bar| std::cmp::Reverse(bar.packets()));
     section(
         out,
         "reasons",
@@ -141,8 +152,7 @@ fn plans(out: &mut impl Write, found: &Found) -> Result<()> {
         Bar {
             detail: format!("{sources}{near}"),
             label,
-            packets: group.sum.badness().0,
-            class: "global",
+            parts: parts(group),
         }
     });
     let bars: Vec<Bar> = bars.collect();
@@ -166,7 +176,7 @@ fn section(
 ) -> Result<()> {
     let mut table = Table::new(&[head, "Packets", "More"]);
     for bar in bars {
-        table.row([bar.label.clone(), count(bar.packets), bar.detail.clone()]);
+        table.row([bar.label.clone(), count(bar.packets()), bar.detail.clone()]);
     }
     writeln!(
         out,

@@ -131,11 +131,11 @@ fn axis(svg: &mut String, begins: &[i64], end: i64) {
     }
 }
 
-/// The least of 1, 2, 5, 10, 20, 50 and so on that is no less.
+/// The least number of one digit and noughts that is no less.
 fn round(most: u64) -> u64 {
     let mut step = 1_u64;
     loop {
-        for digit in [1, 2, 5] {
+        for digit in 1..10 {
             let mark = step.saturating_mul(digit);
             if mark >= most || mark == u64::MAX {
                 return mark;
@@ -160,8 +160,8 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        let said = [0, 1, 2, 3, 6, 11, 499, 501].map(round);
-        assert_eq!(said, [1, 1, 2, 5, 10, 20, 500, 1000]);
+        let said = [0, 1, 2, 3, 10, 11, 499, 501].map(round);
+        assert_eq!(said, [1, 1, 2, 3, 10, 20, 500, 600]);
         assert_eq!(round(u64::MAX), u64::MAX);
     }
 }
