@@ -10,7 +10,12 @@ mod environment;
 mod explain;
 mod journal;
 mod manual;
+#[path = "../harness/past.rs"]
+mod past;
+#[path = "../harness/past_day.rs"]
+mod past_day;
 mod privilege;
+mod report;
 mod said;
 mod settled;
 mod status;

@@ -31,6 +31,13 @@ usage! {
     explain_bad_proto: ["explain", "10.0.0.1", "--proto", "sctp"],
     explain_bad_port: ["explain", "10.0.0.1", "--port", "65536"],
     check_no_file: ["check"],
+    report_bad_by: ["report", "--by", "planet"],
+    report_bad_format: ["report", "-o", "html"],
+    report_bad_since: ["report", "--since", "yesterday"],
+    report_bad_time: ["report", "--until", "2026-13-01T00:00:00Z"],
+    report_backwards: ["report", "--since", "2026-11-20T00:00:00Z", "--until", "2026-11-19T00:00:00Z"],
+    report_no_rows: ["report", "--top", "0"],
+    report_page_as_json: ["report", "--html", "a.html", "-o", "json"],
     top_no_terminal: ["top"],
     top_bad_interval: ["top", "--interval", "soon"],
 }

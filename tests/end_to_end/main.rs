@@ -26,9 +26,13 @@ mod offered;
 mod openapi;
 mod outbox;
 mod overrides;
+#[path = "../harness/past.rs"]
+mod past;
 mod refusals;
 mod reload;
 mod reload_refused;
+mod report;
+mod report_written;
 mod rollback;
 mod selfcheck;
 mod several;

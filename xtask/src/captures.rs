@@ -98,7 +98,7 @@ pub(crate) fn command(workspace: &Workspace, args: &CapturesArgs) -> Result<()> 
          `sudo -E env \"PATH=$PATH\" cargo xtask captures`"
     );
     let binary = build::unoptimised(workspace)?;
-    setup::tmux::install_if_missing();
+    setup::tools::TMUX.install_if_missing();
     throttler_lab::sweep().context("cannot remove what earlier runs left")?;
     let scene = Scene::start(&binary)?;
     let effort = if args.check { 3 } else { 30 };

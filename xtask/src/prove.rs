@@ -113,7 +113,8 @@ pub(crate) fn command(workspace: &Workspace, args: &ProveArgs) -> Result<()> {
          `sudo -E env \"PATH=$PATH\" cargo xtask prove`"
     );
     eprintln!("{}", setup::run(workspace)?);
-    setup::tmux::install_if_missing();
+    setup::tools::TMUX.install_if_missing();
+    setup::tools::CHROMIUM.install_if_missing();
     throttler_lab::sweep().context("cannot remove what earlier tests left")?;
     let effort = if args.long {
         Effort::Long

@@ -10,7 +10,7 @@ mod machine;
 mod plan;
 mod record;
 mod rust;
-pub(crate) mod tmux;
+pub(crate) mod tools;
 
 use std::{
     fs::{self, File, TryLockError},

@@ -16,7 +16,8 @@ pub(crate) fn command(workspace: &Workspace, args: &[OsString]) -> Result<()> {
          `sudo -E env \"PATH=$PATH\" cargo xtask test`"
     );
     eprintln!("{}", setup::run(workspace)?);
-    setup::tmux::install_if_missing();
+    setup::tools::TMUX.install_if_missing();
+    setup::tools::CHROMIUM.install_if_missing();
     let swept = throttler_lab::sweep().context("cannot remove what earlier tests left")?;
     if !swept.is_empty() {
         eprintln!("test: removed what killed tests left: {}", swept.join(", "));

@@ -1,6 +1,7 @@
 //! The other end of the control socket.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use http_body_util::{BodyExt as _, Full};
@@ -69,6 +70,26 @@ impl Client {
     /// As [`Client::post`].
     pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.done("DELETE", path, Vec::new())
+    }
+
+    /// Asks for something whose answer does not matter, and waits for it no longer than that.
+    ///
+    /// # Errors
+    /// As [`Client::post`], and that it took too long.
+    pub(super) fn ask_for(&self, path: &str, longest: Duration) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("starting the runtime")?;
+        let asked =
+            async { tokio::time::timeout(longest, self.ask("GET", path, Vec::new())).await };
+        let (status, body) = runtime
+            .block_on(asked)
+            .with_context(|| format!("waiting for the daemon's answer from {path}"))??;
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(refused(status, &body).into())
     }
 
     /// Hands over an answer piece by piece, as it comes, until it ends or `each` has had enough.

@@ -14,6 +14,7 @@ mod notify;
 mod overrides;
 mod pause;
 mod reload;
+mod report;
 mod selection;
 mod status;
 mod top;
@@ -113,6 +114,8 @@ pub enum Command {
     Confirm,
     /// Print the latest abuse events, or all as they come
     Events(events::EventsArgs),
+    /// Report who hit limits, since when, and what came of it
+    Report(report::ReportArgs),
     /// Try those whom the policy's [[notify]] names
     #[command(subcommand)]
     Notify(notify::Notify),
@@ -168,6 +171,7 @@ impl Cli {
                     Command::Reload => reload::reload(&self.common),
                     Command::Confirm => confirm::confirm(&self.common),
                     Command::Events(args) => events::events(&self.common, &args),
+                    Command::Report(args) => report::report(&self.common, args),
                     Command::Notify(command) => notify::notify(&self.common, &command),
                     Command::Ban(command) => overrides::ban(&self.common, &command),
                     Command::Exempt(command) => overrides::exempt(&self.common, &command),

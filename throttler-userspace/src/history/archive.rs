@@ -63,6 +63,15 @@ impl Archive {
         }
         Ok(())
     }
+
+    /// Begin of the oldest slice, seconds since the epoch; `None` where nothing was refused yet.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn oldest(&self) -> Result<Option<i64>> {
+        let query = "SELECT min(begin) FROM violations";
+        self.connection.query_row(query, [], |row| row.get(0))
+    }
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

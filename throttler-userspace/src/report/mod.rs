@@ -37,6 +37,7 @@ mod status;
 mod status_text;
 mod subject;
 mod sweep;
+pub mod violations;
 
 pub use attached::{Attachment, attachments, attachments_so_far, nothing_attached, published};
 pub use bans::bans;

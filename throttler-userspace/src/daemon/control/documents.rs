@@ -156,6 +156,19 @@ pub(super) fn query<T>(
     Ok(query)
 }
 
+impl Control {
+    /// The interface that is asked for, or all of this daemon's.
+    pub(super) fn interfaces(&self, asked: Option<&str>) -> Result<Vec<String>, Problem> {
+        match asked {
+            None => Ok(self.ifaces.to_vec()),
+            Some(iface) if self.ifaces.iter().any(|ours| ours == iface) => {
+                Ok(vec![iface.to_owned()])
+            }
+            Some(iface) => Err(not_served(self, iface)),
+        }
+    }
+}
+
 /// Writes a document beside the daemon's loop: a table of a million sources takes a while, and events are to be
 /// logged meanwhile.
 async fn document(
@@ -164,11 +177,7 @@ async fn document(
     kind: &'static str,
     write: impl FnOnce(&[Attachment], &mut Vec<u8>) -> Result<()> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let ifaces = match which.iface {
-        None => control.ifaces.to_vec(),
-        Some(iface) if control.ifaces.contains(&iface) => vec![iface],
-        Some(iface) => return Err(not_served(&control, &iface)),
-    };
+    let ifaces = control.interfaces(which.iface.as_deref())?;
     let written = spawn_blocking(move || {
         let attached = report::attachments_so_far(&control.bpffs, &ifaces)?;
         let mut body = Vec::new();

@@ -14,6 +14,7 @@ mod orders;
 mod overrides;
 mod peer;
 mod problem;
+mod report;
 mod routes;
 mod source;
 mod tcp;

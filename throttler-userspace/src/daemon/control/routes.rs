@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::Control;
 use super::problem::Problem;
-use super::{documents, events, history, notify, orders, overrides, source, unban};
+use super::{documents, events, history, notify, orders, overrides, report, source, unban};
 
 /// Requests are a line or two.
 const BODY: usize = 64 * 1024;
@@ -15,7 +15,7 @@ const BODY: usize = 64 * 1024;
 const LIST: usize = 64 * 1024 * 1024;
 
 /// Every path with its methods, as `docs/openapi.json` has them.
-pub const PATHS: [(&str, &[&str]); 14] = [
+pub const PATHS: [(&str, &[&str]); 15] = [
     ("/healthz", &["get"]),
     ("/metrics", &["get"]),
     ("/v1/bans", &["delete", "get", "post"]),
@@ -28,6 +28,7 @@ pub const PATHS: [(&str, &[&str]); 14] = [
     ("/v1/notify/test", &["post"]),
     ("/v1/pause", &["delete", "post"]),
     ("/v1/reload", &["post"]),
+    ("/v1/report", &["get"]),
     ("/v1/sources/{addr}", &["get"]),
     ("/v1/status", &["get"]),
 ];
@@ -67,6 +68,7 @@ fn handlers(path: &str) -> MethodRouter<Control> {
         "/v1/notify/test" => post(notify::test),
         "/v1/pause" => post(orders::pause).delete(orders::resume),
         "/v1/reload" => post(orders::reload),
+        "/v1/report" => get(report::report),
         "/v1/sources/{addr}" => get(source::source),
         "/v1/status" => get(documents::status),
         _ => MethodRouter::new(),
