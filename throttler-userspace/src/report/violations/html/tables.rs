@@ -38,14 +38,8 @@ impl Table {
         for row in &self.rows {
             html.push_str("<tr>");
             for (cell, head) in row.iter().zip(&self.head) {
-                let digits = cell
-                    .bytes()
-                    .next()
-                    .is_some_and(|byte| byte.is_ascii_digit());
-                let is_number = digits
-                    && cell
-                        .bytes()
-                        .all(|byte| byte.is_ascii_digit() || byte == b',');
+                // A number with its unit stays on one line.
+                let is_number = cell.len() <= 12 && cell.starts_with(|c: char| c.is_ascii_digit());
                 let class = if is_number { " class=\"number\"" } else { "" };
                 let (head, cell) = (Escaped(head), Escaped(cell));
                 let _ = write!(html, "<td{class} data-head=\"{head}\">{cell}</td>");

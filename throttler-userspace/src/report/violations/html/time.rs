@@ -131,13 +131,16 @@ fn axis(svg: &mut String, begins: &[i64], end: i64) {
     }
 }
 
-/// The least number of one digit and noughts that is no less.
+/// The least number that is no less, of those whose half is as easy to read.
 fn round(most: u64) -> u64 {
+    if most <= 1 {
+        return 1;
+    }
     let mut step = 1_u64;
     loop {
-        for digit in 1..10 {
-            let mark = step.saturating_mul(digit);
-            if mark >= most || mark == u64::MAX {
+        for digits in [2, 4, 6, 8, 10, 12, 16] {
+            let mark = step.saturating_mul(digits);
+            if mark >= most {
                 return mark;
             }
         }
@@ -160,8 +163,8 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        let said = [0, 1, 2, 3, 10, 11, 499, 501].map(round);
-        assert_eq!(said, [1, 1, 2, 3, 10, 20, 500, 600]);
+        let said = [0, 1, 2, 3, 10, 11, 499, 1_077].map(round);
+        assert_eq!(said, [1, 1, 2, 4, 10, 12, 600, 1200]);
         assert_eq!(round(u64::MAX), u64::MAX);
     }
 }
