@@ -106,14 +106,12 @@ impl Store {
     /// SQLite, which has them in memory, does not look.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
-        let same = |mut file: fs::File| {
+        let same = |mut file: fs::File| -> io::Result<bool> {
             let mut magic = [0; MAGIC.len()];
             file.read_exact(&mut magic)?;
             Ok(file.metadata()?.ino() == self.inode && magic == *MAGIC)
         };
-        fs::File::open(&self.path)
-            .and_then(same)
-            .unwrap_or_else(|_: io::Error| false)
+        fs::File::open(&self.path).and_then(same).unwrap_or(false)
     }
 
     /// Adds to what is there, all of it or nothing. What is of the same slice and key is summed up.

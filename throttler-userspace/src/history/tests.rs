@@ -92,7 +92,7 @@ fn minutes_become_hours_after_two_days() {
         .collect();
     kept.store.add(&minutes).expect("rows");
     let fresh = row(NOW - HOUR, "192.0.2.1/32", 1);
-    kept.store.add(&[fresh.clone()]).expect("a row");
+    kept.store.add(std::slice::from_ref(&fresh)).expect("a row");
     kept.tidy(NOW, 30 * DAY, u64::MAX);
     let rows = kept.rows();
     assert_eq!(rows.len(), 2, "{rows:#?}");
