@@ -9,12 +9,12 @@ use std::{
 
 use serde_json::Value;
 use throttler::history::path;
-use throttler_lab::topology::SERVER_IFACE;
+use throttler_lab::{frames, topology::SERVER_IFACE};
 
 use super::{flushed, kept, read, sums};
 use crate::{
     http::ask,
-    site::{FIVE_A_DAY, LONG, Site, address},
+    site::{FIVE_A_DAY, LONG, PORT, Site, address, server},
 };
 
 /// A small file system over the state directory.
@@ -87,9 +87,13 @@ fn a_full_disk_is_waited_for() {
     let filler = small.fill();
     let seen = site.daemon.stderr_lines().len();
     // Many: of a page that the file has already no more than a part is written.
+    let packets = site.counters().packets;
     for last in 1..=200_u8 {
-        site.offer(format!("198.51.100.{last}").parse().expect("an address"), 7);
+        let source = std::net::Ipv4Addr::new(198, 51, 100, last).into();
+        let frame = frames::udp(source, server(source), 1024, PORT, 18);
+        (0..7).for_each(|_| site.injector.send(&frame).expect("a frame"));
     }
+    site.wait_packets(packets + 1_400);
     let state = flushed(&site);
     assert_eq!(state["writing"], false, "{state}");
     let fault = state["fault"].as_str().expect("a fault");
@@ -144,10 +148,10 @@ fn a_damaged_file_is_put_aside_at_the_start() {
         let seen = site.daemon.stderr_lines().len();
         site.daemon.restart().expect("a daemon");
         // The table has it still.
-        assert_eq!(healed(&site), (5, 5 * 46), "round {round}");
         site.daemon
             .wait_stderr(seen, "begun anew", LONG)
-            .expect("a word");
+            .unwrap_or_else(|error| panic!("round {round}: {error}"));
+        assert_eq!(healed(&site), (5, 5 * 46), "round {round}");
         is_healthy(&site);
         assert!(site.daemon.stop().expect("an end").success());
     }

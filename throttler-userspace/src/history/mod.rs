@@ -1,4 +1,4 @@
-//! What was refused, kept: `<state-dir>/<interface>.history.db`, a SQLite database that the daemon writes and `throttler
+//! What was refused, kept (ARCHITECTURE.md, "History"): `<state-dir>/<interface>.history.db`, a SQLite database that the daemon writes and `throttler
 //! report` reads, also while the daemon runs and after it.
 //!
 //! SQLite and not redb: a reader beside the writer, in another process, is what `report` is (redb locks the file for one

@@ -1,6 +1,7 @@
 //! The writer's side.
 
 use std::fs;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,6 +27,8 @@ const ADD: &str = "
         last = max(last, excluded.last),
         wait = max(wait, excluded.wait)";
 
+/// What every file of SQLite's begins with (sqlite.org/fileformat.html).
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// How long to wait for whoever holds the database.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Of the file beside the database, once what it held is in there.
@@ -99,10 +102,16 @@ impl Store {
         }
     }
 
-    /// Whether the file still has its name: what is written to one that has not is seen by nobody.
+    /// Whether the file still has its name, and its first bytes: what is written to one that has not is read by nobody, and
+    /// SQLite, which has them in memory, does not look.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
-        fs::metadata(&self.path).is_ok_and(|file| file.ino() == self.inode)
+        let same = |mut file: fs::File| -> io::Result<bool> {
+            let mut magic = [0; MAGIC.len()];
+            file.read_exact(&mut magic)?;
+            Ok(file.metadata()?.ino() == self.inode && magic == *MAGIC)
+        };
+        fs::File::open(&self.path).and_then(same).unwrap_or(false)
     }
 
     /// Adds to what is there, all of it or nothing. What is of the same slice and key is summed up.

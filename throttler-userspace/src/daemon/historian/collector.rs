@@ -17,8 +17,10 @@ use crate::config::History;
 
 /// From one round to the next.
 const TICK: Duration = Duration::from_millis(500);
-/// What the ring holds when somebody asks is with the collector by then.
+/// What the ring holds when somebody asks is with the collector by then, unless the daemon's loop is busy.
 const ON_THE_WAY: Duration = Duration::from_millis(20);
+/// How long to wait for it then.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What the collector is told.
 pub(super) enum Message {
@@ -30,6 +32,8 @@ pub(super) enum Message {
     Flush(oneshot::Sender<()>),
     /// From the writer.
     Done(Done),
+    /// From the writer: all files are closed.
+    Closed,
     /// Write what there is, and end.
     End(Instant),
 }
@@ -95,14 +99,29 @@ impl Collector {
                 for station in &mut self.stations {
                     station.catch_up();
                 }
-                std::thread::sleep(ON_THE_WAY);
+                self.wait_for_events();
                 for station in &mut self.stations {
                     station.flush();
                 }
                 self.waiting.push(reply);
             }
             Message::Done(done) => self.done(done),
-            Message::End(_) => {}
+            Message::Closed | Message::End(_) => {}
+        }
+    }
+
+    /// Until what was refused has been told of, too; not for events that never come.
+    fn wait_for_events(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            std::thread::sleep(ON_THE_WAY);
+            for station in &mut self.stations {
+                station.hear();
+            }
+            let is_told = !self.stations.iter().any(Station::is_untold);
+            if is_told || Instant::now() >= end {
+                return;
+            }
         }
     }
 
@@ -135,16 +154,23 @@ impl Collector {
         for station in &mut self.stations {
             station.end();
         }
+        let left = || deadline.saturating_duration_since(Instant::now());
         loop {
             self.hand_over();
             if !self.is_busy {
-                return;
+                break;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match messages.recv_timeout(left) {
+            match messages.recv_timeout(left()) {
                 Ok(Message::Done(done)) => self.done(done),
                 Ok(_) => {}
                 Err(_) => return,
+            }
+        }
+        // The writer closes its files when nobody can give it another job: nothing is left beside them then.
+        drop(self.jobs);
+        while let Ok(message) = messages.recv_timeout(left()) {
+            if matches!(message, Message::Closed) {
+                return;
             }
         }
     }

@@ -33,6 +33,9 @@ const ACTIVE: usize = 32_768;
 /// A source that has not been refused for so long is let go.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// An event is here within such a time of its refusal, or was lost.
+const EVENT: Duration = Duration::from_secs(2);
+
 /// A baseline in memory.
 #[derive(Clone, Copy, Debug)]
 struct Held {
@@ -51,6 +54,8 @@ struct Active {
     passed: Option<throttler_common::abi::Tally>,
     /// Monotonic nanoseconds when something was last new.
     grown: u64,
+    /// The same when the walk has found it; 0 where an event has.
+    found: u64,
 }
 
 /// The account.
@@ -155,8 +160,8 @@ impl Ledger {
         active.grown = active.grown.max(event.at);
     }
 
-    /// Looks at everybody who was refused lately.
-    pub(super) fn look(&mut self, clock: Clock) {
+    /// Looks at everybody who was refused lately. Whom no event has told of yet is left for a while, unless somebody asks.
+    pub(super) fn look(&mut self, clock: Clock, is_asked: bool) {
         let Some(view) = self.view(clock) else { return };
         for family in [0, 1] {
             let who = Who::newcomers(family);
@@ -168,7 +173,11 @@ impl Ledger {
         }
         let idle = clock.monotonic_ns.saturating_sub(IDLE.as_nanos() as u64);
         let mut active = std::mem::take(&mut self.active);
+        let late = clock.monotonic_ns.saturating_sub(EVENT.as_nanos() as u64);
         active.retain(|who, one| {
+            if !is_asked && one.told.latest.is_none() && one.found > late {
+                return true;
+            }
             if self.account(&view, *who, &one.told, &mut one.passed) {
                 one.grown = clock.monotonic_ns;
             }
@@ -184,6 +193,18 @@ impl Ledger {
             self.modes[usize::from(scope.id)] = Some(scope.mode == "monitor");
         }
         self.looked = clock.monotonic_ns;
+    }
+
+    /// Whether a source was refused and no event has told of it.
+    pub(super) fn is_untold(&self) -> bool {
+        let is_untold = |(who, one): (&Who, &Active)| {
+            let refused = |record: throttler_common::abi::SlotRecord| {
+                let known = self.baselines.get(who);
+                known.map_or(0, |held| held.baseline.refused) != record.refused
+            };
+            one.told.latest.is_none() && who.read(&self.sources).is_some_and(refused)
+        };
+        self.active.iter().any(is_untold)
     }
 
     fn view(&self, clock: Clock) -> Option<View> {

@@ -63,8 +63,14 @@ pub(super) struct Failed {
     pub(super) batch: Batch,
 }
 
-/// Works until there is nobody left to work for.
+/// Works until there is nobody left to work for, and says when all files are closed.
 pub(super) fn work(jobs: &Receiver<Job>, answers: &SyncSender<Message>) {
+    work_on(jobs, answers);
+    // The collector may not wait for it.
+    let _ = answers.send(Message::Closed);
+}
+
+fn work_on(jobs: &Receiver<Job>, answers: &SyncSender<Message>) {
     let mut shelves: Vec<Shelf> = Vec::new();
     let mut next = None;
     loop {

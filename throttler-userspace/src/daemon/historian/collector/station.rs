@@ -20,8 +20,12 @@ const LOOKS_SHARE: u32 = 50;
 const WALK: Duration = Duration::from_secs(60);
 /// What a round may spend walking: half a per cent of a core.
 const WALK_BUDGET: Duration = Duration::from_micros(2_500);
+/// The first walk is not waited for longer than this in one go.
+const FIRST_WALK: Duration = Duration::from_secs(2);
 /// Whoever asks has the table walked over once more if that takes no longer.
 const QUICK: Duration = Duration::from_millis(50);
+/// And no more than this share of a core is spent on that.
+const WALKS_SHARE: u32 = 20;
 /// Between two writes.
 const WRITE: Duration = Duration::from_secs(5);
 /// Where nothing happens, the file is looked after this often.
@@ -119,31 +123,43 @@ impl Station {
         if let Some(following) = self.following.take() {
             self.follow(following);
         }
+        self.hear();
+        self.look_around(false);
+    }
+
+    /// Takes in the events that have come.
+    pub(super) fn hear(&mut self) {
         let Some(ledger) = &mut self.ledger else {
             return;
         };
-        for event in self.state.events() {
-            ledger.tell(&event);
+        let events = self.state.events();
+        if self.settings.enabled {
+            events.iter().for_each(|event| ledger.tell(event));
         }
-        if self.unread.is_some() {
+    }
+
+    /// Whether somebody was refused and no event has told of it yet.
+    pub(super) fn is_untold(&self) -> bool {
+        let ledger = self.ledger.as_ref().filter(|_| self.unread.is_none());
+        ledger.is_some_and(Ledger::is_untold)
+    }
+
+    fn look_around(&mut self, is_asked: bool) {
+        let Some(ledger) = self.ledger.as_mut().filter(|_| self.unread.is_none()) else {
             return;
-        }
+        };
         let now = Instant::now();
-        if now >= self.next_look {
-            ledger.look(monotonic::now());
+        if is_asked || now >= self.next_look {
+            ledger.look(monotonic::now(), is_asked);
             self.next_look = now + LOOK.max(now.elapsed() * LOOKS_SHARE);
         }
         if ledger.is_walk_due(WALK) {
             // The first one finds what was refused while no daemon ran.
             let budget = match ledger.walked() {
-                None => Duration::MAX / 4,
+                None => FIRST_WALK,
                 Some(_) => WALK_BUDGET,
             };
-            let is_first = ledger.walked().is_none();
-            ledger.walk(monotonic::now(), budget.min(Duration::from_secs(3_600)));
-            if is_first {
-                ledger.look(monotonic::now());
-            }
+            ledger.walk(monotonic::now(), budget);
         }
         self.give_up();
     }
@@ -154,16 +170,17 @@ impl Station {
         let Some(ledger) = self.ledger.as_mut().filter(|_| self.unread.is_none()) else {
             return;
         };
-        let is_quick = |(took, ago): (Duration, Duration)| took <= QUICK && ago >= took * 100;
-        if ledger.walked().is_some_and(is_quick) {
+        if let Some((took, ago)) = ledger.walked().filter(|(took, _)| *took <= QUICK) {
+            // However often somebody asks.
+            std::thread::sleep((took * WALKS_SHARE).saturating_sub(ago));
             ledger.walk(monotonic::now(), QUICK);
         }
     }
 
     /// Looks at everybody now: what was refused under the generation before is not taken for the new one's doing.
     pub(super) fn look(&mut self) {
-        self.next_look = Instant::now();
-        self.round();
+        self.hear();
+        self.look_around(true);
     }
 
     /// Looks at everybody once more, and wants it written.
@@ -267,7 +284,11 @@ impl Station {
                 if let Some(ledger) = &mut self.ledger {
                     ledger.begin(baselines);
                 }
+                // The first walk finds what was refused while no daemon ran.
                 self.round();
+                if self.flush {
+                    self.look();
+                }
                 self.next_write = Instant::now() + RETRY;
             }
             // What it does not have is in memory.

@@ -114,6 +114,7 @@ impl Ledger {
         }
         let active = Active {
             grown: view.clock.monotonic_ns,
+            found: view.clock.monotonic_ns,
             ..Active::default()
         };
         self.active.insert(who, active);
