@@ -53,7 +53,8 @@ pub(super) async fn report(
     let _turn = REPORTING.acquire().await;
     let written = spawn_blocking(move || {
         let kept = Kept::of(&control.state_dir, &ifaces)?;
-        let attached = report::attachments_so_far(&control.bpffs, &ifaces)?;
+        // What was refused is told also where nothing is attached any more; `live` says so.
+        let attached = report::attachments_so_far(&control.bpffs, &ifaces).unwrap_or_default();
         let found = violations::gather(ask, &kept, &attached)?;
         let mut body = Vec::new();
         violations::json(&mut body, &found)?;
