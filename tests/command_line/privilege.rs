@@ -89,7 +89,7 @@ fn a_history_that_may_not_be_read_is_77() {
     let at = state.to_str().expect("a path");
     let report = || public.say(&["report", "--state-dir", at, "--socket", "/nonexistent"]);
     for secret in [history::path(&state, "eth0"), state.clone()] {
-        fs::set_permissions(&secret, fs::Permissions::from_mode(0)).expect("a mode");
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).expect("a mode");
         let output = report();
         assert_eq!(
             (output.code(), output.stdout.as_str()),
