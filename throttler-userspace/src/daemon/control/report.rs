@@ -55,7 +55,7 @@ pub(super) async fn report(
         let kept = Kept::of(&control.state_dir, &ifaces)?;
         // What was refused is told also where nothing is attached any more; `live` says so.
         let attached = report::attachments_so_far(&control.bpffs, &ifaces).unwrap_or_default();
-        let found = violations::gather(ask, &kept, &attached)?;
+        let found = violations::gather(ask, &kept, &attached, violations::FEW_CELLS)?;
         let mut body = Vec::new();
         violations::json(&mut body, &found)?;
         Ok::<_, anyhow::Error>(body)
