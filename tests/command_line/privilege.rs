@@ -8,9 +8,13 @@ use std::{
 };
 
 use tempfile::TempDir;
+use throttler::history;
 use throttler_lab::CliOutput;
 
-use crate::said::{binary, clean, replaced, run, shown, snapshot};
+use crate::{
+    past,
+    said::{binary, clean, replaced, run, shown, snapshot},
+};
 
 /// `nobody`; any user without privileges does.
 const NOBODY: u32 = 65_534;
@@ -73,6 +77,31 @@ fn what_needs_privileges_is_77() {
         all += &format!("$ throttler {}\n{last}\n", args.join(" "));
     }
     snapshot!("without_privileges", all.trim_end());
+}
+
+#[test]
+fn a_history_that_may_not_be_read_is_77() {
+    let public = Public::new();
+    let state = public.path("state");
+    fs::create_dir(&state).expect("a directory");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).expect("a mode");
+    past::keep(&state, "eth0", &[past::violation("192.0.2.1/32", 1, 1)]);
+    let at = state.to_str().expect("a path");
+    let report = || public.say(&["report", "--state-dir", at, "--socket", "/nonexistent"]);
+    for secret in [history::path(&state, "eth0"), state.clone()] {
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).expect("a mode");
+        let output = report();
+        assert_eq!(
+            (output.code(), output.stdout.as_str()),
+            (Some(77), ""),
+            "{output:?}"
+        );
+        let named = secret.to_str().expect("a path");
+        assert!(
+            output.stderr.contains(named) && output.stderr.contains("sudo"),
+            "{output:?}"
+        );
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ pub(super) fn report(common: &Common, args: ReportArgs) -> Result<()> {
         log::debug!("without what is near a limit now, and next plans: {error:#}");
         Vec::new()
     });
-    let found = violations::gather(ask, &kept, &attached)?;
+    let found = violations::gather(ask, &kept, &attached, violations::CELLS)?;
     match &args.html {
         Some(path) => page(path, &found),
         None => print(args.output, &found),

@@ -53,8 +53,9 @@ pub(super) async fn report(
     let _turn = REPORTING.acquire().await;
     let written = spawn_blocking(move || {
         let kept = Kept::of(&control.state_dir, &ifaces)?;
-        let attached = report::attachments_so_far(&control.bpffs, &ifaces)?;
-        let found = violations::gather(ask, &kept, &attached)?;
+        // What was refused is told also where nothing is attached any more; `live` says so.
+        let attached = report::attachments_so_far(&control.bpffs, &ifaces).unwrap_or_default();
+        let found = violations::gather(ask, &kept, &attached, violations::FEW_CELLS)?;
         let mut body = Vec::new();
         violations::json(&mut body, &found)?;
         Ok::<_, anyhow::Error>(body)

@@ -18,8 +18,10 @@ use crate::compile::Description;
 use crate::history::Violation;
 use crate::report::attached::Attachment;
 
-/// Cells that are held at once: about 150 MB with what is made of them.
-const CELLS: usize = 1 << 18;
+/// Cells that a command holds at once: about 250 MB with what is made of them.
+pub const CELLS: usize = 1 << 18;
+/// The same of a daemon, whose memory is limited: about 60 MB.
+pub const FEW_CELLS: usize = 1 << 16;
 /// Shares are halved so often at most: a network of more cells is held whole.
 const HALVINGS: u32 = 16;
 
@@ -27,11 +29,11 @@ const HALVINGS: u32 = 16;
 type Each<'a> = &'a mut dyn FnMut(usize, &Violation);
 
 /// Reads everything that is asked. `attached` are the interfaces whose maps can be read: who is near a limit, and what the
-/// plans are, is theirs to say.
+/// plans are, is theirs to say. `most` cells are held at once ([`CELLS`]).
 ///
 /// # Errors
 /// A history cannot be read.
-pub fn gather(ask: Ask, kept: &[Kept], attached: &[Attachment]) -> Result<Found> {
+pub fn gather(ask: Ask, kept: &[Kept], attached: &[Attachment], most: usize) -> Result<Found> {
     let mut oldest: Option<i64> = None;
     for one in kept {
         let found = one
@@ -48,7 +50,7 @@ pub fn gather(ask: Ask, kept: &[Kept], attached: &[Attachment]) -> Result<Found>
     let policies: Vec<_> = policies.collect();
     let period = ask.period;
     let near = near::near(attached, &ask);
-    let mut found = read(ask, &policies, oldest, CELLS, &|each| {
+    let mut found = read(ask, &policies, oldest, most, &|each| {
         for (index, one) in kept.iter().enumerate() {
             one.archive
                 .between(period.since, period.until, |violation| {

@@ -36,7 +36,7 @@ use anyhow::{Error, Result, anyhow};
 
 pub use ask::{Ask, By, Moment, Period, SHOWN};
 pub use csv::csv;
-pub use gather::gather;
+pub use gather::{CELLS, FEW_CELLS, gather};
 pub use html::html;
 pub use json::json;
 pub use table::table;
