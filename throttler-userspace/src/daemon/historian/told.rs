@@ -60,6 +60,8 @@ impl Told {
             known.wait = known.wait.max(wait);
             known.banned |= banned;
         } else if self.shares.len() < MOST {
+            // Most have one.
+            self.shares.reserve_exact(1);
             self.shares.push(Share {
                 what,
                 refused,
