@@ -16,14 +16,27 @@ const ROOM: u64 = 65_536;
 /// So that some thousands are told of, which a daemon that kept them would be larger by.
 const LEAST: Duration = Duration::from_secs(3);
 
+/// What the history may take beside: what it has of each offender, and rows that wait.
+const HISTORY: u64 = 24 * 1_024;
+
 #[test]
 fn the_abuse_log_and_the_daemon_stay_small() {
+    // Whoever kept events would be larger by less than the history is.
+    run("[history]\nenabled = false\n", 0);
+}
+
+#[test]
+fn the_history_of_a_flood_stays_small() {
+    run("", HISTORY);
+}
+
+fn run(history: &str, more: u64) {
     let _turn = turn();
     let room = max_sources().max(ROOM);
     let offenders = room * 3 / 4;
     let packets = spoofed().max(4 * offenders);
     let policy = format!(
-        "[throttler]\nmax_sources = {room}\n[scopes.default.limits]\neach = {{ rate = \"1/day\" }}\n"
+        "[throttler]\nmax_sources = {room}\n[scopes.default.limits]\neach = {{ rate = \"1/day\" }}\n{history}"
     );
     let mut site = Site::start(&policy, &["default".to_owned()]);
     let ground = Ground::new(Kind::Everywhere, offenders, 1);
@@ -45,7 +58,7 @@ fn the_abuse_log_and_the_daemon_stay_small() {
     assert!(over > packets / 2, "{counters:#?}");
     let events = bounded(&site, &counters, seconds);
     let memory = [first, middle, site.memory()];
-    flat(memory);
+    flat([first + more, middle, site.memory()]);
     let (_, left) = site.told(counters.events_sent);
     assert!(left > 0, "{events}");
     assert_eq!(site.left_out(), left);

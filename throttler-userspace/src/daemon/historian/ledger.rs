@@ -25,11 +25,11 @@ use crate::kernel::pins::Pins;
 use crate::kernel::sources::Sources;
 use crate::kernel::tables::Tables;
 
-/// Sources whose counts are known to be in the history up to a point, at most: some 10 MB. Those beyond are taken from
-/// their events alone.
-const BASELINES: usize = 114_688;
+/// Sources whose counts are known to be in the history up to a point, at most: 5 MB. Those beyond are taken from their
+/// events alone.
+const BASELINES: usize = 57_344;
 /// Sources that are looked at each time, at most; of the others the walk over the table finds what has grown.
-const ACTIVE: usize = 32_768;
+const ACTIVE: usize = 7_168;
 /// A source that has not been refused for so long is let go.
 const IDLE: Duration = Duration::from_secs(30);
 

@@ -11,7 +11,9 @@ use crate::history::bounds::{NETWORKS, SOURCES, absorb, fold_beyond, is_single};
 use crate::history::{HOUR, MINUTE, Violation};
 
 /// Rows that wait at most: some megabytes.
-pub(super) const MOST: usize = 16_384;
+const MOST: usize = 6_144;
+/// When they are too many, so many are left: a slice within its bounds, and some.
+const ENOUGH: usize = SOURCES + NETWORKS + 512;
 /// While the minute has no more rows of sources than this, they are written as they come. Beyond it, those that are worth
 /// a row are chosen when the minute is over.
 const AT_ONCE: usize = SOURCES / 2;
@@ -155,7 +157,6 @@ impl Pending {
 
     /// Sums up: within each slice first, then minutes to hours; then the oldest are given up.
     fn make_room(&mut self) {
-        const ENOUGH: usize = MOST / 2;
         self.regroup(|row| row);
         if self.rows.len() > ENOUGH {
             self.regroup(|mut row| {

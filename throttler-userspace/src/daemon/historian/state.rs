@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -10,8 +10,8 @@ use throttler_common::abi::Event;
 
 use crate::history::{self, Extent};
 
-/// Events that wait for the collector at most: half a second of them, 5 MB.
-const WAITING: usize = 65_536;
+/// Events that wait for the collector at most: half a second of what several CPUs tell, 1 MB.
+const WAITING: usize = 16_384;
 
 /// One interface's. The history's threads write, everybody reads.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(in crate::daemon) struct State {
     iface: String,
     path: PathBuf,
     condition: Mutex<Condition>,
+    /// The policy wants it.
+    is_wanted: AtomicBool,
     events: Mutex<Vec<Event>>,
     pub(super) rows: AtomicU64,
     pub(super) failures: AtomicU64,
@@ -67,6 +69,7 @@ impl State {
                 extent: Extent::default(),
                 written: None,
             }),
+            is_wanted: AtomicBool::new(true),
             events: Mutex::new(Vec::new()),
             rows: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -87,12 +90,20 @@ impl State {
     /// Hands an event over; never waits. Those beyond what the collector can take are counted, and what they tell of is
     /// found in the source table.
     pub(in crate::daemon) fn tell(&self, event: &Event) {
+        if !self.is_wanted.load(Ordering::Relaxed) {
+            return;
+        }
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         if events.len() < WAITING {
             events.push(*event);
         } else {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Whether events are wanted.
+    pub(super) fn want(&self, is_wanted: bool) {
+        self.is_wanted.store(is_wanted, Ordering::Relaxed);
     }
 
     /// All that were handed over.

@@ -20,6 +20,8 @@ pub(super) struct Share {
     pub(super) wait: u64,
     /// It was what the source was banned for.
     pub(super) banned: bool,
+    /// Monotonic nanoseconds when it was last told of.
+    pub(super) at: u64,
 }
 
 /// What was told since the last look, and what was told last.
@@ -59,12 +61,16 @@ impl Told {
             known.refused += refused;
             known.wait = known.wait.max(wait);
             known.banned |= banned;
+            known.at = known.at.max(event.at);
         } else if self.shares.len() < MOST {
+            // Most have one.
+            self.shares.reserve_exact(1);
             self.shares.push(Share {
                 what,
                 refused,
                 wait,
                 banned,
+                at: event.at,
             });
         }
     }

@@ -79,6 +79,7 @@ impl Station {
     pub(super) fn set(&mut self, settings: History) {
         self.settings = settings;
         let enabled = settings.enabled;
+        self.state.want(enabled);
         self.state.change(|condition| {
             condition.enabled = enabled;
             if !enabled {
@@ -132,9 +133,8 @@ impl Station {
         let Some(ledger) = &mut self.ledger else {
             return;
         };
-        let events = self.state.events();
-        if self.settings.enabled {
-            events.iter().for_each(|event| ledger.tell(event));
+        for event in self.state.events() {
+            ledger.tell(&event);
         }
     }
 

@@ -65,7 +65,7 @@ impl Ledger {
             return false;
         }
         let times = self.times(view, &record, told);
-        self.put(view, who, &record, told, &growth, spared, times);
+        self.put(view, who, &record, told, before.at, &growth, spared, times);
         true
     }
 
@@ -152,6 +152,7 @@ impl Ledger {
         who: Who,
         record: &SlotRecord,
         told: &Told,
+        since: u64,
         growth: &Growth,
         spared: (u64, bool),
         times: Times,
@@ -165,9 +166,12 @@ impl Ledger {
             what
         };
         let is_blocked = word.kind() == Class::Block;
-        let shares = match told.shares.iter().any(|one| one.refused > 0) {
-            true => told.shares.clone(),
-            false => {
+        // What an event that came late tells of was in the look before.
+        let is_new = |one: &&Share| one.refused > 0 && one.at > since;
+        let shares: Vec<Share> = told.shares.iter().filter(is_new).copied().collect();
+        let shares = match shares.is_empty() {
+            false => shares,
+            true => {
                 let what = match told.latest {
                     Some(latest) if (latest.reason == Reason::Blocked) == is_blocked => latest,
                     _ if is_blocked => What {
@@ -179,8 +183,9 @@ impl Ledger {
                 vec![Share {
                     what,
                     refused: 1,
-                    wait: 0,
+                    wait: told.shares.iter().map(|one| one.wait).max().unwrap_or(0),
                     banned: false,
+                    at: 0,
                 }]
             }
         };
