@@ -17,16 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn history(State(control): State<Control>) -> Result<Response, Problem> {
     let historian = &control.historian;
-    let written = historian.flush().ok_or_else(|| {
+    let is_complete = write_down(&control).await.ok_or_else(|| {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "too many ask for the history at once",
             "try again",
         )
     })?;
-    let is_complete = timeout(PATIENCE, written)
-        .await
-        .is_ok_and(|done| done.is_ok());
     let interfaces: Vec<_> = historian.states().iter().map(|one| one.report()).collect();
     let document = json!({
         "schema_version": SCHEMA_VERSION,
@@ -35,4 +32,11 @@ pub(super) async fn history(State(control): State<Control>) -> Result<Response, 
     });
     let kind = [(header::CONTENT_TYPE, "application/json")];
     Ok((kind, format!("{document}\n")).into_response())
+}
+
+/// Has what was refused so far written; whether it was in time. `None`: too many ask for that.
+pub(super) async fn write_down(control: &Control) -> Option<bool> {
+    let written = control.historian.flush()?;
+    let done = timeout(PATIENCE, written).await;
+    Some(done.is_ok_and(|done| done.is_ok()))
 }

@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::Control;
 use super::documents::JSON;
+use super::history::write_down;
 use super::problem::Problem;
 use crate::config::parse_cidr;
 use crate::report;
@@ -51,6 +52,8 @@ pub(super) async fn report(
     let ask = ask(&asked, Timestamp::now())?;
     // Never closed.
     let _turn = REPORTING.acquire().await;
+    // What there is by now has to do, where that cannot be had.
+    let _ = write_down(&control).await;
     let written = spawn_blocking(move || {
         let kept = Kept::of(&control.state_dir, &ifaces)?;
         // What was refused is told also where nothing is attached any more; `live` says so.
