@@ -85,7 +85,7 @@ fn found(site: &Site, kind: &str) -> u64 {
 }
 
 /// Waits for a metric to be what is wanted.
-fn wait_metric(site: &Site, name: &str, is_so: impl Fn(u64) -> bool) -> u64 {
+pub(crate) fn wait_metric(site: &Site, name: &str, is_so: impl Fn(u64) -> bool) -> u64 {
     let end = Instant::now() + 6 * LONG;
     loop {
         let value = metric(site, name);

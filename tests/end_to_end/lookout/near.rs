@@ -137,7 +137,7 @@ fn a_restart_neither_repeats_nor_forgets() {
     for _ in 0..2 {
         events.next("near_limit");
     }
-    assert_eq!(metric(&site, GAUGE), 2);
+    wait_metric(&site, GAUGE, |near| near == 2);
     assert!(site.daemon.stop().expect("an end").success());
     let path = site.daemon.state_dir().join("veth-s.lookout.json");
     let file: Value = serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");

@@ -276,7 +276,9 @@ fn follow(
         let ring = Ring::open(&one.pins)?;
         let most = args.log_events_per_second;
         // In front of the first event.
-        hearers.lookout.follow(one.iface(), &one.names);
+        hearers
+            .lookout
+            .follow(one.iface(), &one.names, !one.adopted);
         let teller = Teller::new(one, hearers, most);
         tasks.spawn_local(teller.read(ring, stopped.clone()));
         one.is_read = true;

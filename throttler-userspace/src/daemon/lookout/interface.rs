@@ -17,7 +17,7 @@ use super::{Places, Tally};
 use crate::compile::{Clock, ScopeKind};
 use crate::daemon::abuse::Names;
 use crate::kernel::sys;
-use crate::report::{BanEnd, BanId, BucketId, Lifted, Standing, Used, View};
+use crate::report::{BanEnd, BanId, BucketId, Lifted, Share, Standing, Used, View};
 
 /// Bans whose ends are kept. The datapath tells of the others' with their source's next packet.
 const BANS: usize = 65_536;
@@ -78,8 +78,13 @@ impl Interface {
         self.bans.beyond + self.near.beyond()
     }
 
-    /// Its events come from now on.
-    pub(super) fn follow(&mut self, names: Arc<Mutex<Names>>) {
+    /// Its events come from now on; its counters began at nothing if it is `new`.
+    pub(super) fn follow(&mut self, names: Arc<Mutex<Names>>, is_new: bool, now: u64) {
+        if is_new {
+            // What came before the first reading is of the first minute.
+            self.minute = Minute::default();
+            self.minute.read(now, Share::default());
+        }
         self.names = Some(names);
         self.view = None;
         self.next_step = 0;

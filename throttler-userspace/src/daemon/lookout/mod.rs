@@ -59,8 +59,8 @@ enum Note {
 
 /// What must not be lost, however full the queue is. There is no more of it than operators say.
 enum Word {
-    /// An interface's events come from now on.
-    Follow(usize, Arc<Mutex<Names>>),
+    /// An interface's events come from now on; whether its counters began at nothing.
+    Follow(usize, Arc<Mutex<Names>>, bool),
     /// Bans with an end that operators gave before.
     Known(Vec<(IpNet, Timestamp)>),
     /// Operators' bans have changed.
@@ -160,10 +160,10 @@ impl Lookout {
         }
     }
 
-    /// An interface's events are read from now on.
-    pub(super) fn follow(&self, iface: &str, names: &Arc<Mutex<Names>>) {
+    /// An interface's events are read from now on; its counters began at nothing if it is new.
+    pub(super) fn follow(&self, iface: &str, names: &Arc<Mutex<Names>>, is_new: bool) {
         if let Some(place) = self.place(iface) {
-            self.say(Word::Follow(place, Arc::clone(names)));
+            self.say(Word::Follow(place, Arc::clone(names), is_new));
         }
     }
 

@@ -129,9 +129,9 @@ impl Thread {
 
     fn hear(&mut self, word: Word, now: Clock) {
         match word {
-            Word::Follow(place, names) => {
+            Word::Follow(place, names, is_new) => {
                 if let Some(interface) = self.interfaces.get_mut(place) {
-                    interface.follow(names);
+                    interface.follow(names, is_new, now.monotonic_ns);
                 }
             }
             Word::Known(bans) => {

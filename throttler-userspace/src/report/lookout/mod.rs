@@ -17,7 +17,10 @@ use super::attached::{Attachment, attachments_so_far};
 use super::counters;
 use crate::compile::{Clock, Description};
 use crate::kernel::sources::Sources;
-use crate::kernel::{monotonic, publish};
+use crate::kernel::{monotonic, publish, sys};
+
+/// Rules of a policy whose memory is worth giving back to the system.
+const MANY_RULES: usize = 10_000;
 
 /// An interface's maps, as the lookout keeps them open.
 pub struct View {
@@ -52,9 +55,17 @@ impl View {
     /// The kernel's.
     pub fn open(bpffs: &Path, iface: &str) -> Result<Option<Self>> {
         let found = attachments_so_far(bpffs, &[iface.to_owned()])?.pop();
-        Ok(found.map(|attachment| Self {
-            long: Long::of(&attachment.description, &attachment.generation),
-            attachment,
+        Ok(found.map(|mut attachment| {
+            // One each for a hundred thousand bans: the classes in the table say what is needed of them.
+            let rules = std::mem::take(&mut attachment.description.rules);
+            if rules.len() > MANY_RULES {
+                drop(rules);
+                sys::give_memory_back();
+            }
+            Self {
+                long: Long::of(&attachment.description, &attachment.generation),
+                attachment,
+            }
         }))
     }
 
