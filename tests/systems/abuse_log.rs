@@ -20,7 +20,10 @@ pub(crate) type Fields = BTreeMap<String, String>;
 
 /// Waits for the first line of a source's refusals in a scope, in the text format.
 pub(crate) fn refusal(system: &System, src: IpAddr, scope: &str) -> Fields {
-    let wanted = format!("source={} scope={scope} ", source_text(src));
+    let wanted = format!(
+        " refused iface=veth-s source={} scope={scope} ",
+        source_text(src)
+    );
     let line = system
         .daemon
         .wait_stderr(0, &wanted, LONG)
