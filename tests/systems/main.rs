@@ -11,3 +11,4 @@ mod story_generator;
 mod system;
 mod tenant_plans;
 mod tenant_windows;
+mod visible;
