@@ -8,6 +8,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use toml::Spanned;
 
+use super::diagnostic::Diagnostic;
 use super::findings::Findings;
 use super::grammar::parse_duration;
 use super::model::{Config, Destination, Interest, Notify, SecretRef, Told, Webhook};
@@ -174,12 +175,16 @@ fn webhook(raw: &RawNotify, url: &Spanned<RawText>, findings: &mut Findings) -> 
     };
     let secret = raw.secret.as_ref().and_then(|secret| {
         if let RawText::Literal(_) = secret.get_ref() {
-            // Not the line itself: errors are shown with it, and go to the log.
-            findings.error(
-                raw.span.start..raw.span.start,
-                "this notify has its `secret` in the policy, which others may read",
+            // Without the line itself: errors go to the log, and the secret stands in it.
+            let file = findings.file();
+            let (name, line) = (file.name.clone(), file.line(secret.span().start));
+            let message =
+                format!("`secret` stands in the policy ({name}:{line}), which others may read");
+            findings.push(Diagnostic::without_place(
+                name,
+                message,
                 format!("write `{SECRET}`"),
-            );
+            ));
         }
         reference(secret, findings)
     });

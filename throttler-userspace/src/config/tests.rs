@@ -441,7 +441,7 @@ fn what_is_wrong_with_a_notify_is_said_with_its_mend() {
         ),
         (
             format!("{url}secret = \"s3cret\""),
-            "has its `secret` in the policy",
+            "`secret` stands in the policy",
             "secret = { file",
         ),
         (
@@ -557,5 +557,20 @@ fn what_is_wrong_with_a_notify_is_said_with_its_mend() {
             "{text}: {one:?}"
         );
         assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_policy_is_shown_to_nobody() {
+    for text in [
+        "[[notify]]\nwebhook = \"https://x.example\"\nsecret = \"s3cret\"",
+        "notify = [{ webhook = \"https://x.example\", secret = \"s3cret\" }]",
+    ] {
+        let error = parse("p.toml", text, Path::new(""), now()).expect_err("a secret");
+        let text = error.render(false);
+        assert!(
+            text.contains("(p.toml:") && !text.contains("s3cret"),
+            "{text}"
+        );
     }
 }
