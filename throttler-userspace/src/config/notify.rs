@@ -1,40 +1,27 @@
 //! `[[notify]]`: who is told of what, and how.
 
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+mod interest;
+mod webhook;
+
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
 use toml::Spanned;
 
-use super::diagnostic::Diagnostic;
+use self::interest::{Known, interest};
+pub(crate) use self::webhook::parse_url;
+use self::webhook::{absolute, webhook};
 use super::findings::Findings;
 use super::grammar::parse_duration;
-use super::model::{Config, Destination, Interest, Notify, SecretRef, Told, Webhook};
+use super::model::{Config, Destination, Notify};
 use super::names;
-use super::raw_notify::{EXEC, RawNotify, RawText, SECRET, WEBHOOK};
+use super::raw_notify::{EXEC, RawNotify, WEBHOOK};
 use super::settings::ranged;
 use super::suggest::quote;
-use crate::alert::Kind;
 
 /// Each has a task and a queue.
 const MOST: usize = 16;
 /// Entries of a list: each is compared with every alert.
 const MOST_LISTED: usize = 256;
-/// Longest names of interfaces: IFNAMSIZ without the end.
-const LONGEST_IFACE: usize = 15;
-/// What a request has already, and what would have it read as another.
-const RESERVED: [&str; 6] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "host",
-    "transfer-encoding",
-    "user-agent",
-];
-/// What the daemon's own headers begin with.
-const OWN: &str = "throttler-";
 
 /// All of them; what they refer to is looked up in the rest of the policy.
 pub(crate) fn notify(raw: &[RawNotify], config: &Config, findings: &mut Findings) -> Vec<Notify> {
@@ -156,151 +143,6 @@ fn destination(raw: &RawNotify, findings: &mut Findings) -> Option<Destination> 
     }
 }
 
-fn webhook(raw: &RawNotify, url: &Spanned<RawText>, findings: &mut Findings) -> Option<Webhook> {
-    let url = match url.get_ref() {
-        RawText::Literal(text) => match parse_url(text) {
-            Ok(parsed) => {
-                if parsed.scheme() == "http" && !is_local(&parsed) {
-                    let text = "`webhook` is `http`: whoever is on the way reads the alerts, and the headers";
-                    findings.warn(url.span(), text);
-                }
-                Some(Told::Literal(text.clone()))
-            }
-            Err((message, help)) => {
-                findings.error(url.span(), message, help);
-                None
-            }
-        },
-        _ => reference(url, findings).map(Told::Kept),
-    };
-    let secret = raw.secret.as_ref().and_then(|secret| {
-        if let RawText::Literal(_) = secret.get_ref() {
-            // Without the line itself: errors go to the log, and the secret stands in it.
-            let file = findings.file();
-            let (name, line) = (file.name.clone(), file.line(secret.span().start));
-            let message =
-                format!("`secret` stands in the policy ({name}:{line}), which others may read");
-            findings.push(Diagnostic::without_place(
-                name,
-                message,
-                format!("write `{SECRET}`"),
-            ));
-        }
-        reference(secret, findings)
-    });
-    let ca_file = raw.ca_file.as_ref();
-    let ca_file = ca_file.and_then(|file| absolute(file.get_ref(), "ca_file", file, findings));
-    Some(Webhook {
-        headers: headers(raw, findings),
-        url: url?,
-        secret,
-        ca_file,
-    })
-}
-
-/// A URL that something can be posted to; otherwise what is wrong and the mend, without any of it that may be a secret.
-pub(crate) fn parse_url(text: &str) -> Result<Url, (String, String)> {
-    let example = format!("write `{WEBHOOK}`");
-    let url = Url::parse(text).map_err(|error| (format!("no URL: {error}"), example.clone()))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        let message = format!(
-            "a webhook is `http` or `https`, not {}",
-            quote(url.scheme())
-        );
-        return Err((message, example));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let help = r#"write `headers = { Authorization = { file = "PATH" } }` instead"#;
-        return Err((
-            "a webhook's URL has no user and password".to_owned(),
-            help.to_owned(),
-        ));
-    }
-    Ok(url)
-}
-
-/// Whether it leads to this host.
-fn is_local(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-fn headers(raw: &RawNotify, findings: &mut Findings) -> Vec<(String, Told)> {
-    let mut headers: Vec<(String, Told)> = Vec::new();
-    for (name, value) in &raw.headers {
-        let text = name.get_ref();
-        let lower = text.to_ascii_lowercase();
-        let wrong = if HeaderName::from_bytes(text.as_bytes()).is_err() {
-            Some(("is no name of a header", "letters, digits and `-` are"))
-        } else if RESERVED.contains(&&*lower) || lower.starts_with(OWN) {
-            Some(("is set by the daemon", "remove it"))
-        } else if headers
-            .iter()
-            .any(|(other, _)| other.eq_ignore_ascii_case(text))
-        {
-            Some((
-                "is there already",
-                "remove one; capitals make no difference",
-            ))
-        } else {
-            None
-        };
-        if let Some((what, help)) = wrong {
-            findings.error(name.span(), format!("header {} {what}", quote(text)), help);
-            continue;
-        }
-        let told = match value.get_ref() {
-            RawText::Literal(value) if HeaderValue::from_str(value).is_ok() => {
-                Some(Told::Literal(value.clone()))
-            }
-            RawText::Literal(_) => {
-                let message = format!("the value of header {} has control characters", quote(text));
-                findings.error(name.span(), message, "remove them");
-                None
-            }
-            _ => reference(value, findings).map(Told::Kept),
-        };
-        headers.extend(told.map(|told| (text.clone(), told)));
-    }
-    headers
-}
-
-/// Where a secret is kept; nothing, if it is here.
-fn reference(text: &Spanned<RawText>, findings: &mut Findings) -> Option<SecretRef> {
-    match text.get_ref() {
-        RawText::Literal(_) => None,
-        RawText::File(path) => absolute(path, "file", text, findings).map(SecretRef::File),
-        RawText::Env(name) if name.is_empty() || name.contains(['=', '\0']) => {
-            findings.error(
-                text.span(),
-                format!("{} is no name of a variable", quote(name)),
-                r#"write `env = "THROTTLER_WEBHOOK_KEY"`"#,
-            );
-            None
-        }
-        RawText::Env(name) => Some(SecretRef::Env(name.clone())),
-    }
-}
-
-/// The record of the policy, elsewhere, is to mean the same file.
-fn absolute<T>(
-    path: &str,
-    key: &str,
-    place: &Spanned<T>,
-    findings: &mut Findings,
-) -> Option<PathBuf> {
-    if path.starts_with('/') && !path.contains('\0') {
-        return Some(Path::new(path).to_owned());
-    }
-    findings.error(
-        place.span(),
-        format!("`{key}` {} is not an absolute path", quote(path)),
-        "write the whole path, from `/` on",
-    );
-    None
-}
-
 fn command(exec: &Spanned<Vec<Spanned<String>>>, findings: &mut Findings) -> Option<Vec<String>> {
     // That it is empty was said.
     let program = exec.get_ref().first()?;
@@ -319,106 +161,6 @@ fn command(exec: &Spanned<Vec<Spanned<String>>>, findings: &mut Findings) -> Opt
     }
     let words = exec.get_ref().iter();
     Some(words.map(|word| word.get_ref().clone()).collect())
-}
-
-/// What alerts may name.
-struct Known<'a> {
-    scopes: Vec<&'a str>,
-    plans: Vec<&'a str>,
-    /// As in the abuse log.
-    limits: Vec<String>,
-}
-
-impl<'a> Known<'a> {
-    fn of(config: &'a Config) -> Self {
-        let scopes = config.scopes.iter();
-        let layers = config.layers.iter();
-        let mut limits: Vec<String> = Vec::new();
-        for scope in scopes.clone() {
-            limits.extend(scope.limits.iter().map(|limit| limit.name.clone()));
-            limits.extend(
-                scope
-                    .global
-                    .iter()
-                    .map(|limit| format!("global.{}", limit.name)),
-            );
-        }
-        for layer in layers.clone() {
-            let all = layer.limits.iter();
-            limits.extend(all.map(|limit| format!("{}.{}", layer.name, limit.name)));
-        }
-        limits.sort();
-        limits.dedup();
-        Self {
-            scopes: scopes
-                .map(|scope| &*scope.name)
-                .chain(layers.map(|layer| &*layer.name))
-                .collect(),
-            plans: config.plans.iter().map(|plan| &*plan.name).collect(),
-            limits,
-        }
-    }
-}
-
-fn interest(raw: &RawNotify, known: &Known<'_>, findings: &mut Findings) -> Interest {
-    let limits: Vec<&str> = known.limits.iter().map(String::as_str).collect();
-    let all = Kind::ALL.map(Kind::as_str);
-    let events = of("events", raw.events.as_ref(), &all, findings);
-    let named = |kind: &Kind| raw.events.is_none() || events.iter().any(|one| one == kind.as_str());
-    let mut ifaces = Vec::new();
-    for iface in raw.ifaces.iter().flatten() {
-        let text = iface.get_ref();
-        let is_name = !text.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control());
-        if is_name && (1..=LONGEST_IFACE).contains(&text.len()) {
-            ifaces.push(text.clone());
-            continue;
-        }
-        findings.error(
-            iface.span(),
-            format!("{} is no name of an interface", quote(text)),
-            "`ip link` lists them",
-        );
-    }
-    let mut sources = Vec::new();
-    for source in raw.sources.iter().flatten() {
-        match super::parse_cidr(source.get_ref()) {
-            Ok(prefix) => sources.push(prefix),
-            Err(error) => findings.error(source.span(), error.message, error.help),
-        }
-    }
-    Interest {
-        events: Kind::ALL.into_iter().filter(named).collect(),
-        scopes: of("scopes", raw.scopes.as_ref(), &known.scopes, findings),
-        plans: of("plans", raw.plans.as_ref(), &known.plans, findings),
-        limits: of("limits", raw.limits.as_ref(), &limits, findings),
-        sources,
-        ifaces,
-    }
-}
-
-/// Those that are known; the others are errors.
-fn of(
-    what: &str,
-    found: Option<&Vec<Spanned<String>>>,
-    known: &[&str],
-    findings: &mut Findings,
-) -> Vec<String> {
-    let mut names = Vec::new();
-    for one in found.into_iter().flatten() {
-        let text = one.get_ref();
-        if known.contains(&text.as_str()) {
-            names.push(text.clone());
-            continue;
-        }
-        let singular = what.trim_end_matches('s');
-        let help = findings.known(what, text, known.iter().copied());
-        findings.error(
-            one.span(),
-            format!("unknown {singular} {}", quote(text)),
-            help,
-        );
-    }
-    names
 }
 
 /// A time of so many seconds, or the default.
