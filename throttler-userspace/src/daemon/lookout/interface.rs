@@ -1,31 +1,28 @@
 //! One interface under the lookout: its maps, read at the times that the pure parts ask for.
 
-use std::borrow::Cow;
+mod bans;
+mod limits;
+
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use log::Level;
 
+pub(super) use self::limits::tell_near;
 use super::desk::{Desk, Said};
 use super::ends::Ends;
 use super::episode::Episode;
 use super::near::Near;
 use super::share::{Change, Minute, STEP_NS};
-use super::store::{self, Told};
-use super::words::{self, Bucket};
+use super::words;
 use super::{Places, Tally};
-use crate::compile::{Clock, ScopeKind};
+use crate::compile::Clock;
 use crate::daemon::abuse::Names;
-use crate::kernel::sys;
-use crate::report::{BanEnd, BanId, BucketId, Lifted, Share, Standing, Used, View};
+use crate::report::{BanId, Share, View};
 
 /// Bans whose ends are kept. The datapath tells of the others' with their source's next packet.
 const BANS: usize = 65_536;
 
-const ENDED: Said = Said::Now(Level::Info, "unbanned");
-const ENDED_PREFIX: Said = Said::Now(Level::Info, "unbanned prefix");
-const NEAR: Said = Said::Now(Level::Warn, "near_limit");
-const RESET: Said = Said::Now(Level::Info, "limit_reset");
 const SHARE: Said = Said::Now(Level::Warn, "refused_share");
 
 /// What the lookout knows of it.
@@ -210,79 +207,6 @@ impl Interface {
         }
     }
 
-    fn sweep(&mut self, clock: Clock, desk: &mut Desk) {
-        let Some(view) = &self.view else { return };
-        let before = sys::thread_ns();
-        let (near, place) = (&mut self.near, self.place);
-        view.near(|used| {
-            if near.saw(&used, clock.monotonic_ns) {
-                tell_near(view, place, &used, clock, desk);
-            }
-        });
-        let took = sys::thread_ns().saturating_sub(before);
-        self.near.swept(clock.monotonic_ns, took);
-        if self.near.beyond() > 0 && !self.is_full {
-            self.is_full = true;
-            log::warn!(
-                "{}: more sources have nearly used up a limit than the lookout remembers ({}); of the others no alert comes, \
-                 and throttler_lookout_forgotten_total counts them at every look",
-                self.iface,
-                self.near.len()
-            );
-        }
-    }
-
-    /// Looks whether buckets are full that were expected to be by now.
-    fn verify(&mut self, clock: Clock, desk: &mut Desk) {
-        let Some(view) = &self.view else { return };
-        let now = clock.monotonic_ns;
-        let taken = self.near.take(now);
-        if taken.is_empty() {
-            return;
-        }
-        let before = sys::thread_ns();
-        let ids: Vec<BucketId> = taken.iter().map(|(id, _)| *id).collect();
-        for ((id, plan), standing) in taken.iter().zip(view.standings(&ids)) {
-            match standing {
-                Standing::Used(used) => self.near.put_off(&used, now),
-                Standing::Void => self.near.is_done(now),
-                Standing::Full => {
-                    self.near.is_done(now);
-                    if let Some(bucket) = bucket(view, id, *plan) {
-                        desk.tell(Some(self.place), bucket.reset(clock.wall), RESET, now);
-                    }
-                }
-            }
-        }
-        self.near
-            .verified(now, sys::thread_ns().saturating_sub(before));
-    }
-
-    /// Says which bans are over, unless the datapath has said so.
-    fn end_bans(&mut self, clock: Clock, desk: &mut Desk) {
-        let Some(view) = &self.view else { return };
-        while let Some(id) = self.bans.take(clock.monotonic_ns) {
-            let plan = match view.end_ban(&id) {
-                BanEnd::On(until) => {
-                    self.bans.put(id, until);
-                    continue;
-                }
-                BanEnd::Told => continue,
-                BanEnd::Over(plan) => plan,
-                BanEnd::Gone => 0,
-            };
-            let Some(net) = view.banned_net(&id) else {
-                continue;
-            };
-            let description = view.description();
-            let plan = description.plan(plan).map(|plan| plan.name.as_str());
-            let scope = description.scope_name(id.scope);
-            let alert = words::over(clock.wall, net, id.prefix, &scope, plan);
-            let said = if id.prefix { ENDED_PREFIX } else { ENDED };
-            desk.tell(Some(self.place), alert, said, clock.monotonic_ns);
-        }
-    }
-
     fn pressure(&mut self, clock: Clock, desk: &mut Desk) {
         let Some(view) = &self.view else { return };
         if self
@@ -299,73 +223,4 @@ impl Interface {
             desk.tell(Some(self.place), alert, Said::Already, clock.monotonic_ns);
         }
     }
-
-    /// Bans of the datapath were taken back; the log has it.
-    pub(super) fn lifted(&mut self, bans: &[Lifted], clock: Clock, desk: &mut Desk) {
-        for ban in bans {
-            let view = self.view.as_ref();
-            if let Some(id) = view.and_then(|view| view.ban_id(ban.source, ban.prefix, &ban.scope))
-            {
-                self.bans.remove(&id);
-            }
-            let alert = words::lifted(clock.wall, ban);
-            desk.tell(Some(self.place), alert, Said::Already, clock.monotonic_ns);
-        }
-    }
-
-    fn load(&mut self, places: &Places) {
-        let Some(view) = &self.view else { return };
-        for told in store::load(&store::path(&places.state_dir, &self.iface)) {
-            if let Some(id) = view.bucket_id(told.source, &told.scope, &told.limit) {
-                self.near.knew(id);
-            }
-        }
-    }
-
-    /// Writes what was told. A full disk must not fill the log.
-    pub(super) fn save(&mut self, places: &Places) {
-        let Some(view) = &self.view else { return };
-        if !self.near.is_unsaved() {
-            return;
-        }
-        let clock = crate::report::clock();
-        let told = self.near.all().filter_map(|(id, full)| {
-            let (scope, limit) = view.limit(id, 0)?;
-            Some(Told {
-                source: view.bucket_net(id),
-                scope: Cow::Borrowed(&scope.name),
-                limit: Cow::Borrowed(&limit.name),
-                full_at: clock.wall(full.max(clock.monotonic_ns)),
-            })
-        });
-        let saved = store::save(&store::path(&places.state_dir, &self.iface), told);
-        if let (Err(error), false) = (&saved, self.is_failing) {
-            log::warn!(
-                "{}: after a restart limits may be told of again as nearly used up: {error:#}",
-                self.iface
-            );
-        }
-        self.is_failing = saved.is_err();
-        self.near.saved(clock.monotonic_ns, saved.is_ok());
-    }
-}
-
-/// Says that a bucket is nearly used up.
-pub(super) fn tell_near(view: &View, place: usize, used: &Used, clock: Clock, desk: &mut Desk) {
-    if let Some(bucket) = bucket(view, &used.id, used.plan) {
-        let alert = bucket.near(clock.wall, used);
-        desk.tell(Some(place), alert, NEAR, clock.monotonic_ns);
-    }
-}
-
-fn bucket<'a>(view: &'a View, id: &BucketId, plan: u16) -> Option<Bucket<'a>> {
-    let (scope, limit) = view.limit(id, plan)?;
-    Some(Bucket {
-        net: view.bucket_net(id),
-        global: id.global,
-        scope,
-        layer: scope.kind == ScopeKind::Layer,
-        limit,
-        plan: view.description().plan(plan).map(|plan| plan.name.as_str()),
-    })
 }
