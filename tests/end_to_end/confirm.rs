@@ -114,8 +114,8 @@ fn a_flood_of_offenders_is_a_line_or_two() {
                     assert!(count("refused") >= count("lines"), "{event}");
                     (0, count("lines"))
                 }
-                // Of the limit by the day, and of so many at once.
-                "near_limit" | "first_refusal" => (0, 0),
+                // Of the limit by the day, of so many at once, and of their share.
+                "near_limit" | "first_refusal" | "refused_share" => (0, 0),
                 other => panic!("{other}"),
             }
         });

@@ -39,6 +39,7 @@ fn run(history: &str, more: u64) {
         "[throttler]\nmax_sources = {room}\n[scopes.default.limits]\neach = {{ rate = \"1/day\" }}\n{history}"
     );
     let mut site = Site::start(&policy, &["default".to_owned()]);
+    site.wait_for_the_lookout();
     let ground = Ground::new(Kind::Everywhere, offenders, 1);
     let mut template = Kind::Everywhere.spoofed();
     let (first, mut middle, begin) = (site.memory(), 0, Instant::now());

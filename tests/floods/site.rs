@@ -145,12 +145,24 @@ impl Site {
 
     /// The metric of events that the abuse log has left out.
     pub(crate) fn left_out(&self) -> u64 {
+        self.metric("throttler_log_events_left_out_total{iface=\"veth-s\"} ")
+    }
+
+    /// Waits until the lookout has looked at the table: it takes its memory with its first look.
+    pub(crate) fn wait_for_the_lookout(&self) {
+        let end = Instant::now() + PATIENCE;
+        while self.metric("throttler_lookout_sweeps_total{iface=\"veth-s\"} ") == 0 {
+            assert!(Instant::now() < end, "the lookout does not look");
+            std::thread::yield_now();
+        }
+    }
+
+    fn metric(&self, name: &str) -> u64 {
         let mut stream = UnixStream::connect(self.daemon.socket()).expect("a connection");
         let request = b"GET /metrics HTTP/1.1\r\nhost: throttler\r\nconnection: close\r\n\r\n";
         stream.write_all(request).expect("a request");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("an answer");
-        let name = "throttler_log_events_left_out_total{iface=\"veth-s\"} ";
         let mut lines = text.lines();
         let value = lines.find_map(|line| line.strip_prefix(name));
         value.expect("the metric").parse().expect("a number")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Barrier, Mutex};
 
-use throttler_common::abi::{WAYS, region};
+use throttler_common::abi::{TICK_SHIFT, WAYS, region};
 use throttler_common::table::{Place, Words as _, header, layout};
 use throttler_common::{Reason, Verdict};
 
@@ -13,6 +13,8 @@ use super::{addr, from, is_sound, v4};
 use crate::contention::{on_two_cpus, totals};
 use crate::harness::{MINUTE, Program, Rng, SECOND, START};
 use crate::traffic::{passing, syn};
+
+const DAY: u64 = 86_400 * SECOND;
 
 /// Sources of which both sets are among these two.
 pub(super) fn sharing(program: &Program, sets: [u32; 2], scope: u8, count: usize) -> Vec<IpAddr> {
@@ -50,7 +52,18 @@ fn two_cpus_in_one_set_admit_no_source_twice() {
             };
             owned += 1;
             passed += record.passed.packets;
-            assert_eq!(record.passed.packets, 2, "{source} {record:?}");
+            // Charged for two and no more. One packet may have been charged twice: a newcomer tried to take the way just then
+            // (ARCHITECTURE.md, "Limits of this version").
+            assert_eq!(
+                record.tat[0],
+                (START + DAY) << TICK_SHIFT,
+                "{source} {record:?}"
+            );
+            let range = 1..=2;
+            assert!(
+                range.contains(&record.passed.packets),
+                "{source} {record:?}"
+            );
         }
         let totals = totals(&program);
         // Of two sets, a source may have both choices in the one that is full.

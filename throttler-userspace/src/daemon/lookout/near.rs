@@ -93,7 +93,6 @@ impl Near {
         if self.told.capacity() >= MOST {
             return;
         }
-        self.told.reserve(MOST - self.told.len());
         let nobody = |n: u32| BucketId {
             global: true,
             family: u8::MAX,
@@ -101,10 +100,14 @@ impl Near {
             scope: 0,
             limit: 0,
         };
-        // Written, not only reserved: no page of it may come later.
-        let room = MOST as u32 - self.told.len() as u32;
-        self.told.extend((0..room).map(|n| (nobody(n), (0, 0))));
-        self.told.retain(|id, _| id.family != u8::MAX);
+        let known = std::mem::take(&mut self.told);
+        self.told.reserve(MOST);
+        // Written, not only reserved: no page of it may come later. And emptied at once, for entries that are removed one by
+        // one leave places that a table takes for used, and would have it grow.
+        self.told
+            .extend((0..MOST as u32).map(|n| (nobody(n), (0, 0))));
+        self.told.clear();
+        self.told.extend(known);
     }
 
     /// Notes one that was told of before the daemon started; how it stands is looked up at once.
