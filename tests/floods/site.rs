@@ -153,7 +153,7 @@ impl Site {
         let end = Instant::now() + PATIENCE;
         while self.metric("throttler_lookout_sweeps_total{iface=\"veth-s\"} ") == 0 {
             assert!(Instant::now() < end, "the lookout does not look");
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 
