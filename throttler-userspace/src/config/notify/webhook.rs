@@ -3,16 +3,18 @@
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use toml::Spanned;
 
-use crate::config::diagnostic::Diagnostic;
+use crate::config::diagnostic::{Diagnostic, Place};
 use crate::config::findings::Findings;
 use crate::config::model::{SecretRef, Told, Webhook};
 use crate::config::raw_notify::{RawNotify, RawText, SECRET, WEBHOOK};
 use crate::config::suggest::quote;
+use crate::config::text::SourceText;
 
 /// What a request has already, and what would have it read as another.
 const RESERVED: [&str; 6] = [
@@ -69,12 +71,21 @@ pub(super) fn webhook(
     })
 }
 
-/// An error without the line itself: errors go to the log, and what stands there may be a secret.
+/// An error whose excerpt has stars for what it is about: errors go to the log, and what stands there may be a secret.
 fn unshown(span: Range<usize>, message: &str, help: String, findings: &mut Findings) {
     let file = findings.file();
-    let (name, line) = (file.name.clone(), file.line(span.start));
-    let message = format!("{name}:{line}: {message}");
-    findings.push(Diagnostic::without_place(name, message, help));
+    let (before, rest) = file.text.split_at(span.start.min(file.text.len()));
+    let (secret, after) = rest.split_at(span.len().min(rest.len()));
+    let stars: String = secret
+        .bytes()
+        .map(|byte| if byte == b'\n' { '\n' } else { '*' })
+        .collect();
+    let masked = SourceText::new(file.name.clone(), format!("{before}{stars}{after}"));
+    let place = Place {
+        file: Arc::new(masked),
+        span,
+    };
+    findings.push(Diagnostic::at(place, message.to_owned(), help));
 }
 
 /// A URL that something can be posted to; otherwise what is wrong and the mend, without any of it that may be a secret.
