@@ -1,5 +1,7 @@
 //! What the daemon tells besides its abuse log: metrics, and a line a packet for whoever debugs.
 
+use std::time::Instant;
+
 use throttler_lab::Reload;
 
 use crate::{
@@ -62,11 +64,15 @@ fn metrics_tell_what_the_counters_tell() {
         site.daemon.reload().expect("a reload"),
         Reload::Refused(_)
     ));
-    let metrics = exchange(connect(&site, &at), "GET /metrics", "", "").body;
-    assert!(
-        metrics.contains("throttler_policy_last_reload_successful 0"),
-        "{metrics}"
-    );
+    // The log has it a moment before the metrics, which another thread serves.
+    let end = Instant::now() + LONG;
+    loop {
+        let metrics = exchange(connect(&site, &at), "GET /metrics", "", "").body;
+        if metrics.contains("throttler_policy_last_reload_successful 0") {
+            break;
+        }
+        assert!(Instant::now() < end, "{metrics}");
+    }
 }
 
 #[test]
