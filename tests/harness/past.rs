@@ -19,28 +19,22 @@ pub(crate) const DAY: [&str; 4] = [
 pub(crate) fn violation(source: &str, minute: i64, packets: u64) -> Violation {
     let begin = BEGIN + minute * 60;
     Violation {
-        begin,
-        width: 60,
-        source: source.parse().expect("a prefix"),
-        sources: 1,
-        scope: "api".to_owned(),
-        plan: None,
         limit: Some("burst".to_owned()),
         unit: Some("connections".to_owned()),
         rate: Some("10/min".to_owned()),
-        reason: "over_limit".to_owned(),
-        monitored: false,
         refused: Tally {
             packets,
             bytes: packets * 60,
         },
-        estimated: false,
-        banned: Tally::default(),
-        bans: 0,
-        banned_until: None,
         first: begin * 1000 + 250,
         last: begin * 1000 + 59_000,
         wait: Duration::from_millis(6_000),
+        ..Violation::none(
+            begin,
+            source.parse().expect("a prefix"),
+            "api",
+            "over_limit",
+        )
     }
 }
 

@@ -73,6 +73,34 @@ pub struct Violation {
     pub wait: Duration,
 }
 
+impl Violation {
+    /// A minute's row of one source, with nothing in it yet: no limit, no packets, and times that any packet's are within.
+    #[must_use]
+    pub fn none(begin: i64, source: IpNet, scope: &str, reason: &str) -> Self {
+        Self {
+            begin,
+            width: MINUTE as u32,
+            source,
+            sources: 1,
+            scope: scope.to_owned(),
+            plan: None,
+            limit: None,
+            unit: None,
+            rate: None,
+            reason: reason.to_owned(),
+            monitored: false,
+            refused: Tally::default(),
+            estimated: false,
+            banned: Tally::default(),
+            bans: 0,
+            banned_until: None,
+            first: i64::MAX,
+            last: i64::MIN,
+            wait: Duration::ZERO,
+        }
+    }
+}
+
 /// The file of an interface.
 #[must_use]
 pub fn path(state_dir: &Path, iface: &str) -> PathBuf {

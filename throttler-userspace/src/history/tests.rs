@@ -13,28 +13,22 @@ const NOW: i64 = 500_000 * HOUR;
 
 fn row(begin: i64, source: &str, packets: u64) -> Violation {
     Violation {
-        begin,
-        width: 60,
-        source: source.parse().expect("a prefix"),
-        sources: 1,
-        scope: "api".to_owned(),
-        plan: None,
         limit: Some("burst".to_owned()),
         unit: Some("packets".to_owned()),
         rate: Some("1/s".to_owned()),
-        reason: "over_limit".to_owned(),
-        monitored: false,
         refused: Tally {
             packets,
             bytes: packets * 100,
         },
-        estimated: false,
-        banned: Tally::default(),
-        bans: 0,
-        banned_until: None,
         first: begin * 1_000,
         last: begin * 1_000 + 999,
         wait: Duration::from_millis(5),
+        ..Violation::none(
+            begin,
+            source.parse().expect("a prefix"),
+            "api",
+            "over_limit",
+        )
     }
 }
 

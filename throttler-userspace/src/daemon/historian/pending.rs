@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::label::Label;
 use crate::history::bounds::{NETWORKS, SOURCES, absorb, fold_beyond, is_single};
-use crate::history::{HOUR, MINUTE, Violation};
+use crate::history::{HOUR, Violation};
 
 /// Rows that wait at most: some megabytes.
 const MOST: usize = 6_144;
@@ -55,25 +55,12 @@ fn key(row: &Violation) -> Key {
 /// A row of a source with nothing in it, to be [`Pending::add`]ed to.
 pub(super) fn row(begin: i64, source: IpNet, label: &Label) -> Violation {
     Violation {
-        begin,
-        width: MINUTE as u32,
-        source,
-        sources: 1,
-        scope: label.scope.clone(),
         plan: label.plan.clone(),
         limit: label.limit.clone(),
         unit: label.unit.clone(),
         rate: label.rate.clone(),
-        reason: label.reason.clone(),
         monitored: label.monitored,
-        refused: Default::default(),
-        estimated: false,
-        banned: Default::default(),
-        bans: 0,
-        banned_until: None,
-        first: i64::MAX,
-        last: i64::MIN,
-        wait: Default::default(),
+        ..Violation::none(begin, source, &label.scope, &label.reason)
     }
 }
 

@@ -18,28 +18,23 @@ const MINUTE: i64 = 60;
 fn violation(source: &str, plan: Option<&str>, minute: i64, packets: u64) -> Violation {
     let begin = minute * MINUTE;
     Violation {
-        begin,
-        width: 60,
-        source: source.parse().expect("a prefix"),
-        sources: 1,
-        scope: "api".to_owned(),
         plan: plan.map(str::to_owned),
         limit: Some("burst".to_owned()),
         unit: Some("packets".to_owned()),
         rate: Some("10/min".to_owned()),
-        reason: "over_limit".to_owned(),
-        monitored: false,
         refused: Tally {
             packets,
             bytes: packets * 100,
         },
-        estimated: false,
-        banned: Tally::default(),
-        bans: 0,
-        banned_until: None,
         first: begin * 1000 + 1,
         last: begin * 1000 + 59_000,
         wait: Duration::from_millis(packets),
+        ..Violation::none(
+            begin,
+            source.parse().expect("a prefix"),
+            "api",
+            "over_limit",
+        )
     }
 }
 
